@@ -1,0 +1,108 @@
+package limit_test
+
+import (
+	"testing"
+	"time"
+
+	"portcullis/internal/limit"
+)
+
+var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+
+func TestARateHasABurstOfTwiceItself(t *testing.T) {
+	r := limit.NewRate(10)
+	for i := range 20 {
+		if _, ok := r.Take(noon, 1); !ok {
+			t.Fatalf("message %d of the burst was refused", i+1)
+		}
+	}
+	retry, ok := r.Take(noon, 1)
+	if ok || retry != 100*time.Millisecond {
+		t.Fatalf("got %v, %v after the burst; want a refusal for 100ms", retry, ok)
+	}
+	if _, ok := r.Take(noon.Add(retry), 1); !ok {
+		t.Error("the retry at the time that was told was refused")
+	}
+}
+
+func TestARefusalTakesNothing(t *testing.T) {
+	r := limit.NewRate(10)
+	if _, ok := r.Take(noon, 21); ok {
+		t.Fatal("more than the burst was allowed")
+	}
+	for range 5 {
+		r.Take(noon, 21)
+	}
+	if _, ok := r.Take(noon, 20); !ok {
+		t.Error("refused requests used up the burst")
+	}
+}
+
+func TestUnlimitedIsNil(t *testing.T) {
+	r := limit.NewRate(limit.Unlimited)
+	if _, ok := r.Take(noon, 1<<40); r != nil || !ok {
+		t.Errorf("got %v, %v; want nil and true", r, ok)
+	}
+}
+
+func TestPlacesAreCountedPerUserAndTenant(t *testing.T) {
+	tenant := limit.NewTenant(limit.Limits{Connections: 3, ConnectionsPerUser: 2})
+	enter := func(user string, want limit.Scope) *limit.Place {
+		t.Helper()
+		p, full := tenant.Enter(user)
+		if full != want {
+			t.Fatalf("%s enters: got %q full, want %q", user, full, want)
+		}
+		return p
+	}
+	first := enter("ana", "")
+	enter("ana", "")
+	enter("ana", limit.PerUser)
+	enter("bob", "")
+	enter("eve", limit.PerTenant)
+	first.Leave()
+	enter("ana", "")
+	if got := tenant.Connections(); got != 3 {
+		t.Errorf("got %d connections, want 3", got)
+	}
+}
+
+func TestAUserThatLeftStartsAnew(t *testing.T) {
+	tenant := limit.NewTenant(limit.Limits{MessagesPerSecondPerUser: 1})
+	p, _ := tenant.Enter("ana")
+	p.Message(noon, 1)
+	p.Message(noon, 1)
+	if scope, _ := p.Message(noon, 1); scope != limit.PerUser {
+		t.Fatalf("got scope %q, want %q", scope, limit.PerUser)
+	}
+	p.Leave()
+	p, _ = tenant.Enter("ana")
+	if scope, _ := p.Message(noon, 1); scope != "" {
+		t.Errorf("got scope %q after the user came back, want none", scope)
+	}
+}
+
+func TestAMessageIsCountedAgainstTheNarrowestLimitFirst(t *testing.T) {
+	tests := []struct {
+		name   string
+		limits limit.Limits
+		size   int
+		want   limit.Scope
+	}{
+		{"the connection's messages", limit.Limits{MessagesPerSecondPerConn: 1, MessagesPerSecond: 1}, 1, limit.Connection},
+		{"the connection's bytes", limit.Limits{BytesPerSecondPerConn: 10, MessagesPerSecond: 1}, 8, limit.Connection},
+		{"the user's messages", limit.Limits{MessagesPerSecondPerUser: 1, MessagesPerSecond: 1}, 1, limit.PerUser},
+		{"the tenant's messages", limit.Limits{MessagesPerSecond: 1}, 1, limit.PerTenant},
+		{"nothing", limit.Limits{}, 1 << 30, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p, _ := limit.NewTenant(tt.limits).Enter("ana")
+			p.Message(noon, tt.size)
+			p.Message(noon, tt.size)
+			if got, _ := p.Message(noon, tt.size); got != tt.want {
+				t.Errorf("the third message: got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
