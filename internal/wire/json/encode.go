@@ -1,0 +1,143 @@
+package json
+
+import (
+	"strconv"
+	"time"
+
+	"portcullis/internal/message"
+	"portcullis/internal/wire"
+)
+
+// AppendMessage implements [wire.Dialect].
+func (Dialect) AppendMessage(dst []byte, m *message.Message) []byte {
+	dst, payload := wire.BeginFrame(dst)
+	dst = append(dst, `{"type":"message","channel":"`...)
+	dst = append(dst, m.Channel.Name.String()...) // no character of a name needs escaping
+	dst = append(dst, '"')
+	if m.Position.Offset != 0 {
+		dst = appendInt(dst, `,"offset":`, int64(m.Position.Offset))
+		dst = appendInt(dst, `,"previous":`, int64(m.Previous))
+	}
+	dst = appendInt(dst, `,"time":`, m.Time.UnixMilli())
+	dst = append(dst, `,"from":{"user":`...)
+	dst = appendText(dst, m.From.User)
+	if m.From.Connection != "" {
+		dst = append(dst, `,"connection":`...)
+		dst = appendText(dst, m.From.Connection)
+	}
+	dst = append(dst, `},"data":`...)
+	dst = append(dst, m.Data...)
+	dst = append(dst, '}')
+	return wire.EndFrame(dst, payload, wire.Text)
+}
+
+// AppendWelcome implements [wire.Codec]. A limit that does not exist is left out.
+func (codec) AppendWelcome(dst []byte, w *wire.Welcome) []byte {
+	dst, payload := wire.BeginFrame(dst)
+	dst = append(dst, `{"type":"welcome"`...)
+	for _, f := range [...]struct{ name, value string }{
+		{"connection", w.Connection}, {"tenant", w.Tenant}, {"user", w.User}, {"segment", w.Segment}, {"node", w.Node},
+	} {
+		if f.value != "" {
+			dst = append(append(append(dst, `,"`...), f.name...), `":`...)
+			dst = appendText(dst, f.value)
+		}
+	}
+	dst = appendInt(dst, `,"expires":`, w.Expires.UnixMilli())
+	dst = appendInt(dst, `,"ping_ms":`, w.Ping.Milliseconds())
+	dst = append(dst, `,"limits":{`...)
+	comma := ""
+	for _, l := range [...]struct {
+		name  string
+		value int
+	}{
+		{"message_size", w.Limits.MessageSize},
+		{"subscriptions_per_connection", w.Limits.SubscriptionsPerConnection},
+		{"messages_per_second_per_connection", w.Limits.MessagesPerSecondPerConnection},
+		{"bytes_per_second_per_connection", w.Limits.BytesPerSecondPerConnection},
+	} {
+		if l.value != 0 {
+			dst = appendInt(dst, comma+`"`+l.name+`":`, int64(l.value))
+			comma = ","
+		}
+	}
+	dst = append(dst, `}}`...)
+	return wire.EndFrame(dst, payload, wire.Text)
+}
+
+// AppendReply implements [wire.Codec]. An ok without an id is not asked for and not sent.
+func (codec) AppendReply(dst []byte, r *wire.Reply) ([]byte, bool) {
+	if r.Fault == nil && r.ID == 0 {
+		return dst, true
+	}
+	dst, payload := wire.BeginFrame(dst)
+	if r.Fault != nil {
+		dst = append(dst, `{"type":"error"`...)
+	} else {
+		dst = append(dst, `{"type":"ok"`...)
+	}
+	if r.ID != 0 {
+		dst = appendInt(dst, `,"id":`, r.ID)
+	}
+	if r.Channel != "" {
+		dst = append(dst, `,"channel":`...)
+		dst = appendText(dst, cut(r.Channel, 255)) // the longest name that there is
+	}
+	if r.Fault != nil {
+		dst = appendFault(dst, r.Fault)
+	} else {
+		dst = appendOK(dst, r)
+	}
+	dst = append(dst, '}')
+	return wire.EndFrame(dst, payload, wire.Text), true
+}
+
+func appendFault(dst []byte, f *wire.Fault) []byte {
+	dst = append(dst, `,"code":`...)
+	dst = appendText(dst, string(f.Code))
+	dst = append(dst, `,"message":`...)
+	dst = appendText(dst, f.Message)
+	if f.Retry > 0 {
+		// Rounded up: a client that comes back a fraction early is refused again.
+		dst = appendInt(dst, `,"retry_ms":`, int64((f.Retry+time.Millisecond-1)/time.Millisecond))
+	}
+	return dst
+}
+
+func appendOK(dst []byte, r *wire.Reply) []byte {
+	switch r.Verb {
+	case wire.Echo:
+		dst = append(append(dst, `,"data":`...), r.Data...)
+	case wire.Ping:
+		dst = appendInt(dst, `,"time":`, r.Time.UnixMilli())
+	}
+	if r.Recovery != nil {
+		dst = strconv.AppendBool(append(dst, `,"recovered":`...), r.Recovery.Recovered)
+		if r.Recovery.Reason != "" {
+			dst = append(dst, `,"reason":`...)
+			dst = appendText(dst, r.Recovery.Reason)
+		}
+	}
+	return dst
+}
+
+func appendInt(dst []byte, key string, n int64) []byte {
+	return strconv.AppendInt(append(dst, key...), n, 10)
+}
+
+// appendText appends s as a JSON string. What is not UTF-8 in it becomes U+FFFD.
+func appendText(dst []byte, s string) []byte {
+	const digits = "0123456789abcdef"
+	dst = append(dst, '"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			dst = append(dst, '\\', byte(r))
+		case r < 0x20 || r == 0x7f:
+			dst = append(dst, '\\', 'u', '0', '0', digits[r>>4], digits[r&0xf])
+		default:
+			dst = append(dst, string(r)...)
+		}
+	}
+	return append(dst, '"')
+}
