@@ -1,0 +1,273 @@
+package socket
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	// writeBy bounds one write that waits for the peer to read. A peer that takes longer is gone or stuck.
+	writeBy = 10 * time.Second
+	// flushBatch is about how much one waiting write carries.
+	flushBatch = 64 << 10
+)
+
+// ErrStuck is kept by a connection whose peer did not read for so long that a frame had to be cut.
+var ErrStuck = errors.New("the peer did not read in time")
+
+// pipe is the one way to the client's socket, for our frames and for the library's. Every write on it is whole frames, in order.
+//
+// Our frames go out by send, which never waits: one non-blocking write while the socket is free, else the outbox and a flush goroutine, which
+// ends when the outbox is empty. The library's control frames go out by Write, which waits its turn behind a cut frame.
+type pipe struct {
+	net.Conn // for the library's and our reading
+
+	// Set by newPipe, then read-only.
+	raw syscall.RawConn // nil where a write cannot be tried without waiting: TLS, memory
+
+	// turn is held by whoever writes to the socket. A channel, not a mutex: testing/synctest sees it wait, and a wait for it can end.
+	turn chan struct{}
+	// Owned by the holder of turn.
+	rest []byte // what is unsent of a cut frame; it goes first, whoever writes next
+
+	// Guarded by mu, which nobody holds while writing.
+	mu       sync.Mutex
+	out      outbox
+	flushing bool          // a flush goroutine runs; everything queues behind it
+	sealed   bool          // a close frame passes or has passed: no more data (RFC 6455, section 5.5.1)
+	told     bool          // the close frame has passed
+	idle     chan struct{} // closed when the flush goroutine ends; made by whoever waits for that
+	err      error         // the first write error, for ever: a frame may have been cut
+
+	reader reader
+}
+
+func newPipe(conn net.Conn, carry []byte) *pipe {
+	p := &pipe{Conn: conn, turn: make(chan struct{}, 1)}
+	p.reader.carry = carry
+	if c, ok := conn.(syscall.Conn); ok {
+		if raw, err := c.SyscallConn(); err == nil {
+			p.raw = raw
+		}
+	}
+	return p
+}
+
+// send takes frames, whole ones that hold so many messages, without waiting. kept says that the pipe still refers to frames,
+// which then must not change. It fails with ErrFull when the outbox has no room; nothing of frames was then taken.
+func (p *pipe) send(frames []byte, messages int) (kept bool, err error) {
+	p.mu.Lock()
+	if err := p.refuses(); err != nil {
+		p.mu.Unlock()
+		return false, err
+	}
+	if p.flushing || p.raw == nil || !p.tryTurn() {
+		defer p.mu.Unlock()
+		return true, p.queue(frames, messages)
+	}
+	p.mu.Unlock()
+
+	n, err := writeNow(p.raw, frames)
+	switch {
+	case err != nil:
+		p.fail(err)
+	case n < len(frames):
+		p.rest = frames[n:]
+		p.mu.Lock()
+		if !p.sealed { // else the close frame, which waits for its turn, takes the rest with it
+			p.flush()
+		}
+		p.mu.Unlock()
+		kept = true
+	}
+	<-p.turn
+	return kept, err
+}
+
+// refuses returns why no data may be sent. The caller holds mu.
+func (p *pipe) refuses() error {
+	if p.err != nil {
+		return p.err
+	}
+	if p.sealed {
+		return net.ErrClosed
+	}
+	return nil
+}
+
+// queue puts frames into the outbox. The caller holds mu.
+func (p *pipe) queue(frames []byte, messages int) error {
+	if !p.out.add(frames, messages) {
+		return ErrFull
+	}
+	p.flush()
+	return nil
+}
+
+// flush starts the flush goroutine where there is none. The caller holds mu.
+func (p *pipe) flush() {
+	if !p.flushing {
+		p.flushing = true
+		go p.runFlush() // finish waits for it
+	}
+}
+
+// runFlush writes what is cut and then the outbox, batch by batch, until nothing is left. It gives up its turn between two batches, so that a
+// control frame waits for one batch at most.
+func (p *pipe) runFlush() {
+	for {
+		p.turn <- struct{}{}
+		p.mu.Lock()
+		batch := p.out.take(flushBatch)
+		done := p.err != nil || len(batch) == 0 && len(p.rest) == 0
+		if done {
+			p.flushing = false
+			if p.idle != nil {
+				close(p.idle)
+				p.idle = nil
+			}
+		}
+		p.mu.Unlock()
+		if !done {
+			p.writeAll(batch...)
+		}
+		<-p.turn
+		if done {
+			return
+		}
+	}
+}
+
+// Write sends one of the library's control frames. It waits for its turn and for the socket, each at most writeBy.
+func (p *pipe) Write(frame []byte) (int, error) {
+	wait := time.NewTimer(writeBy)
+	defer wait.Stop()
+	select {
+	case p.turn <- struct{}{}:
+	case <-wait.C:
+		return 0, ErrStuck
+	}
+	defer func() { <-p.turn }()
+	if !isClose(frame) {
+		return len(frame), p.writeAll(frame)
+	}
+	p.seal()
+	err := p.writeAll(frame)
+	p.mu.Lock()
+	p.told = err == nil
+	p.mu.Unlock()
+	return len(frame), err
+}
+
+func isClose(frame []byte) bool { return len(frame) > 0 && frame[0]&0x0f == 0x8 }
+
+// writeAll writes the rest of a cut frame and then bufs, waiting for the peer. The caller holds turn.
+func (p *pipe) writeAll(bufs ...[]byte) error {
+	p.mu.Lock()
+	err := p.err
+	p.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	all := make(net.Buffers, 0, len(bufs)+1)
+	if len(p.rest) > 0 {
+		all = append(all, p.rest)
+		p.rest = nil
+	}
+	all = append(all, bufs...)
+	// A deadline that is left behind would fail the next non-blocking write.
+	p.Conn.SetWriteDeadline(time.Now().Add(writeBy))
+	defer p.Conn.SetWriteDeadline(time.Time{})
+	if _, err := all.WriteTo(p.Conn); err != nil {
+		if isTimeout(err) {
+			err = ErrStuck
+		}
+		p.fail(err)
+		return err
+	}
+	return nil
+}
+
+// fail keeps the first error and closes the socket, since part of a frame may be out: whatever followed would be read as its payload.
+func (p *pipe) fail(err error) {
+	p.mu.Lock()
+	if p.err == nil {
+		p.err = err
+	}
+	p.out.clear()
+	p.mu.Unlock()
+	p.Conn.Close()
+}
+
+// seal lets no more data in and drops what has not begun. What is being written is finished first.
+func (p *pipe) seal() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sealed = true
+	p.out.clear()
+}
+
+// cutUnlessTold closes the socket of a client that no close frame reaches: part of another frame is stuck in front of it.
+func (p *pipe) cutUnlessTold() {
+	p.mu.Lock()
+	told := p.told
+	p.mu.Unlock()
+	if !told {
+		p.fail(ErrStuck)
+	}
+}
+
+// settle waits until everything that was taken is on its way, at most patience.
+func (p *pipe) settle(patience time.Duration) {
+	wait := time.NewTimer(patience)
+	defer wait.Stop()
+	select {
+	case <-p.quiet():
+	case <-wait.C:
+	}
+}
+
+// finish lets nothing more in and waits for the flush goroutine, which ends soon since the socket is closed.
+func (p *pipe) finish() {
+	p.seal()
+	<-p.quiet()
+}
+
+// quiet returns a channel that is closed once no flush goroutine runs.
+func (p *pipe) quiet() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.idle == nil {
+		p.idle = make(chan struct{})
+	}
+	idle := p.idle
+	if !p.flushing {
+		close(p.idle)
+		p.idle = nil
+	}
+	return idle
+}
+
+func (p *pipe) tryTurn() bool {
+	select {
+	case p.turn <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+// failure returns the first write error, nil when there was none.
+func (p *pipe) failure() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err
+}
+
+func isTimeout(err error) bool {
+	t, ok := errors.AsType[net.Error](err)
+	return ok && t.Timeout()
+}
