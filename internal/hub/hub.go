@@ -1,0 +1,141 @@
+// Package hub is where channels live: the verbs that a principal may use on them, and the delivery to this node's subscribers.
+//
+// Every verb asks the same questions in the same order, whoever calls it: is the name a name, is there a limit, does a rule allow
+// it, does the engine take it. A session, the HTTP API and the admin side all come through here.
+package hub
+
+import (
+	"context"
+	"hash/maphash"
+	"runtime"
+	"sync"
+
+	"portcullis/internal/acl"
+	"portcullis/internal/broker"
+	"portcullis/internal/channel"
+	"portcullis/internal/message"
+	"portcullis/internal/wire"
+)
+
+// shards spread the rooms' lock. A power of two.
+const shards = 64
+
+// Hub holds the channels of this node that have subscribers.
+type Hub struct {
+	// Set by New, then read-only.
+	broker   broker.Broker
+	observer Observer
+	seed     maphash.Seed
+	slices   int // how many goroutines may deliver one batch
+
+	rooms       [shards]shard
+	dispatchers sync.WaitGroup
+	reached     chan struct{} // closed by the engine's first Up
+	once        sync.Once
+}
+
+type shard struct {
+	// Guarded by mu.
+	mu    sync.RWMutex
+	rooms map[channel.Ref]*room
+}
+
+// Observer hears what the hub does. Its methods must not wait.
+type Observer interface {
+	// Decided is a question that the policy answered.
+	Decided(action acl.Action, d acl.Decision)
+	// Delivered is one batch of a channel that was written or queued for its subscribers.
+	Delivered(b *Batch)
+	// Subscriptions and Channels change by these numbers.
+	Subscriptions(change int)
+	Channels(change int)
+}
+
+// Subscriber takes what a channel says.
+type Subscriber interface {
+	// Dialect says how; it is always the same.
+	Dialect() wire.Dialect
+	// Deliver takes whole frames that hold so many messages. It never waits. kept says that it still refers to frames.
+	Deliver(frames []byte, messages int) (kept bool)
+}
+
+// New returns a hub over an engine. Run moves it.
+func New(b broker.Broker, o Observer) *Hub {
+	h := &Hub{broker: b, observer: o, seed: maphash.MakeSeed(), slices: runtime.GOMAXPROCS(0), reached: make(chan struct{})}
+	for i := range h.rooms {
+		h.rooms[i].rooms = make(map[channel.Ref]*room)
+	}
+	return h
+}
+
+// Run connects the hub with its engine until ctx ends. It returns when everything that had come in is delivered.
+func (h *Hub) Run(ctx context.Context) error {
+	err := h.broker.Run(ctx, sink{h})
+	h.dispatchers.Wait()
+	return err
+}
+
+// Reached is closed once the engine was reached for the first time.
+func (h *Hub) Reached() <-chan struct{} { return h.reached }
+
+// sink is the engine's way in.
+type sink struct{ hub *Hub }
+
+func (s sink) Message(m *message.Message) {
+	if r := s.hub.shard(m.Channel).find(m.Channel); r != nil {
+		r.enqueue(s.hub, m)
+	}
+}
+
+// Gap has nobody to tell: channels have no offsets yet, and the only engine loses nothing.
+func (s sink) Gap(channel.Ref) {}
+
+// Command has no receiver yet.
+func (s sink) Command(broker.Command) {}
+
+func (s sink) Up()        { s.hub.once.Do(func() { close(s.hub.reached) }) }
+func (s sink) Down(error) {}
+
+func (h *Hub) shard(ref channel.Ref) *shard {
+	return &h.rooms[maphash.Comparable(h.seed, ref)&(shards-1)]
+}
+
+func (s *shard) find(ref channel.Ref) *room {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.rooms[ref]
+}
+
+// join adds a subscription to the room of its channel, and makes the room where it is the first. confirm runs once nothing can
+// fail, before the first delivery.
+func (h *Hub) join(ref channel.Ref, s *Subscription, confirm func()) error {
+	sh := h.shard(ref)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	r := sh.rooms[ref]
+	if r == nil {
+		if err := h.broker.Interest([]channel.Ref{ref}, nil); err != nil {
+			return err
+		}
+		r = &room{ref: ref}
+		sh.rooms[ref] = r
+		h.observer.Channels(1)
+	}
+	s.room = r
+	r.add(s, confirm)
+	h.observer.Subscriptions(1)
+	return nil
+}
+
+// leave removes a subscription, and its room where it was the last.
+func (h *Hub) leave(s *Subscription) {
+	sh := h.shard(s.room.ref)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if empty := s.room.remove(s); empty {
+		delete(sh.rooms, s.room.ref)
+		_ = h.broker.Interest(nil, []channel.Ref{s.room.ref}) // an engine that cannot be told sends what nobody hears
+		h.observer.Channels(-1)
+	}
+	h.observer.Subscriptions(-1)
+}

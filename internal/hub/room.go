@@ -1,0 +1,167 @@
+package hub
+
+import (
+	"sync"
+	"time"
+
+	"portcullis/internal/channel"
+	"portcullis/internal/message"
+	"portcullis/internal/wire"
+)
+
+const (
+	// A batch joins at most about so much; what is more goes into the next.
+	batchBytes    = 64 << 10
+	batchMessages = 256
+
+	// pendingMost is how many messages a room holds before it lets its publishers wait. Nobody loses: a publisher that waits
+	// reads nothing from its client, and TCP slows that down. Deliveries never wait for a client, so it is a wait for this machine.
+	pendingMost = 4096
+
+	// keepPending is how many messages a quiet room keeps the space of.
+	keepPending = 16
+
+	// sliceSize is how many subscribers are worth a goroutine of their own, where cores are free.
+	sliceSize = 512
+)
+
+// room is one channel's subscribers on this node and what they have not been given yet.
+type room struct {
+	ref channel.Ref
+
+	// Guarded by mu.
+	mu         sync.Mutex
+	groups     []group
+	pending    []*message.Message
+	dispatches bool          // a dispatcher runs; there is one while there is something to say
+	eased      chan struct{} // closed when pending is short again; made by the first publisher that waits
+}
+
+// group is the subscribers of one dialect, who all get the same bytes.
+type group struct {
+	dialect wire.Dialect
+	members []*Subscription
+}
+
+// Subscription is one subscriber's place in a room.
+type Subscription struct {
+	subscriber Subscriber
+	room       *room
+	index      int // in its group's members; guarded by the room's mu
+}
+
+// Ref is the channel that the subscription is to.
+func (s *Subscription) Ref() channel.Ref { return s.room.ref }
+
+// add puts s in. confirm runs before anything is delivered to s.
+func (r *room) add(s *Subscription, confirm func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	confirm()
+	g := r.group(s.subscriber.Dialect())
+	s.index = len(g.members)
+	g.members = append(g.members, s)
+}
+
+func (r *room) group(d wire.Dialect) *group {
+	for i := range r.groups {
+		if r.groups[i].dialect == d {
+			return &r.groups[i]
+		}
+	}
+	r.groups = append(r.groups, group{dialect: d})
+	return &r.groups[len(r.groups)-1]
+}
+
+// remove takes s out and reports whether nobody is left.
+func (r *room) remove(s *Subscription) (empty bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	g := r.group(s.subscriber.Dialect())
+	last := g.members[len(g.members)-1]
+	g.members[s.index] = last
+	last.index = s.index
+	g.members[len(g.members)-1] = nil
+	g.members = g.members[:len(g.members)-1]
+	for _, g := range r.groups {
+		if len(g.members) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// enqueue puts m behind what is pending and makes sure that somebody delivers it.
+func (r *room) enqueue(h *Hub, m *message.Message) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pending = append(r.pending, m)
+	if !r.dispatches {
+		r.dispatches = true
+		h.dispatchers.Go(func() { r.dispatch(h) })
+	}
+}
+
+// full returns a channel to wait for when the room holds as much as it may, nil when it does not.
+func (r *room) full() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.pending) < pendingMost {
+		return nil
+	}
+	if r.eased == nil {
+		r.eased = make(chan struct{})
+	}
+	return r.eased
+}
+
+// dispatch delivers batch after batch until nothing is pending.
+func (r *room) dispatch(h *Hub) {
+	w := works.Get().(*work)
+	for r.take(w) {
+		w.deliver(h)
+	}
+	works.Put(w)
+}
+
+// take moves what is pending, and who is there to hear it, into w. It reports false, and ends the dispatcher, when there is nothing.
+func (r *room) take(w *work) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.pending) == 0 {
+		r.dispatches = false
+		if cap(r.pending) > keepPending {
+			r.pending = nil
+		}
+		return false
+	}
+	n, size := 0, 0
+	for n < len(r.pending) && n < batchMessages && size < batchBytes {
+		size += len(r.pending[n].Data)
+		n++
+	}
+	w.messages = append(w.messages[:0], r.pending[:n]...)
+	rest := copy(r.pending, r.pending[n:])
+	clear(r.pending[rest:])
+	r.pending = r.pending[:rest]
+	if r.eased != nil && rest < pendingMost {
+		close(r.eased)
+		r.eased = nil
+	}
+	w.members, w.groups = w.members[:0], w.groups[:0]
+	for _, g := range r.groups {
+		if len(g.members) > 0 {
+			w.members = append(w.members, g.members...)
+			w.groups = append(w.groups, span{g.dialect, len(g.members)})
+		}
+	}
+	return true
+}
+
+// Batch is what was delivered at once.
+type Batch struct {
+	Messages   []*message.Message // to read, until the observer returns
+	Recipients int
+	Bytes      int // on the wire, to all recipients
+	Done       time.Time
+}

@@ -1,0 +1,20 @@
+package session
+
+import (
+	"time"
+
+	"portcullis/internal/wire"
+)
+
+// Observer hears what sessions do. Its methods must not wait.
+type Observer interface {
+	Opened(protocol string)
+	// Received is one request; verb is empty for one that could not be read.
+	Received(verb wire.Verb, bytes int)
+	// Sent is one frame of the connection's own: welcome, ok or error. Messages are the hub's to count.
+	Sent(kind string, bytes int)
+	// Refused is a request that was answered with an error.
+	Refused(verb wire.Verb, code wire.Code)
+	Pong(rtt time.Duration)
+	Closed(r *Report)
+}

@@ -1,0 +1,162 @@
+// Package session runs one client's connection from its welcome to its goodbye.
+//
+// Two parties move a session: its reading goroutine, which Run is, owns the requests and the subscriptions; everybody else, the hub's
+// dispatchers, the clock and the roster, may only Deliver and End.
+package session
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"portcullis/internal/auth"
+	"portcullis/internal/hub"
+	"portcullis/internal/wire"
+)
+
+const (
+	// PingEvery is how often a quiet client is asked whether it is there, give or take a tenth, so that pings spread.
+	PingEvery = 25 * time.Second
+	// PongBy is how long its answer may take.
+	PongBy = 10 * time.Second
+)
+
+// Socket is the part of a WebSocket that a session uses. What is said of [portcullis/internal/socket.Conn] holds.
+type Socket interface {
+	Next() (wire.Opcode, error)
+	Payload(buf []byte, limit int) ([]byte, error)
+	Send(frames []byte, messages int) (kept bool, err error)
+	Ping() error
+	OnPong(f func(rtt time.Duration))
+	Close(reason wire.Close, retry time.Duration)
+	CloseNow()
+	Traffic() (in, out uint64)
+}
+
+// Host is what all sessions of a gateway share.
+type Host struct {
+	Node     string
+	Observer Observer
+	Log      *slog.Logger
+	// Context ends when the process must: it ends what a session waits for in the hub, not the session.
+	Context context.Context
+}
+
+// Session is one connection.
+type Session struct {
+	// Set by New, then read-only.
+	host      *Host
+	id        string
+	remote    string
+	socket    Socket
+	dialect   wire.Dialect
+	codec     wire.Codec
+	principal *auth.Principal
+	welcome   wire.Limits
+	opened    time.Time
+
+	// Owned by Run.
+	member   *hub.Member
+	refusals *refusals
+	requests uint64
+
+	delivered atomic.Uint64 // messages that were taken for the client
+
+	// Guarded by mu.
+	mu        sync.Mutex
+	clock     *time.Timer
+	awaits    bool // a ping is out
+	pingEvery time.Duration
+	goodbye   *goodbye
+}
+
+// goodbye is the end that somebody other than the client decided on.
+type goodbye struct {
+	reason wire.Close
+	said   chan struct{} // closed when the socket is
+}
+
+// Config is one connection's part of a session.
+type Config struct {
+	ID        string
+	Remote    string // for the log
+	Socket    Socket
+	Dialect   wire.Dialect
+	Principal *auth.Principal
+	Limits    wire.Limits
+	// Join makes the session a member of the hub, which the session leaves at its end.
+	Join func(hub.Subscriber) *hub.Member
+}
+
+// New returns a session that does nothing until Run.
+func New(h *Host, c Config) *Session {
+	s := &Session{
+		host: h, id: c.ID, remote: c.Remote, socket: c.Socket, dialect: c.Dialect, codec: c.Dialect.Open(),
+		principal: c.Principal, welcome: c.Limits, opened: time.Now(),
+		pingEvery: jitter(PingEvery),
+	}
+	s.member = c.Join(s)
+	return s
+}
+
+func jitter(d time.Duration) time.Duration {
+	return d - d/10 + rand.N(d/5)
+}
+
+// Principal is whom the session speaks for.
+func (s *Session) Principal() *auth.Principal { return s.principal }
+
+// Dialect implements [hub.Subscriber].
+func (s *Session) Dialect() wire.Dialect { return s.dialect }
+
+// Run serves the client until the connection has ended. It closes the socket, leaves the hub and starts nothing that outlives it.
+func (s *Session) Run() {
+	s.host.Observer.Opened(s.dialect.Subprotocol())
+	s.socket.OnPong(s.ponged)
+	s.greet()
+	s.startClock()
+	err := s.readSafely()
+	s.stopClock()
+	end := s.leave(err)
+	s.member.Leave()
+	s.report(end)
+}
+
+func (s *Session) greet() {
+	hello := s.codec.AppendWelcome(nil, &wire.Welcome{
+		Connection: s.id,
+		Tenant:     s.principal.Tenant.String(),
+		User:       s.principal.User,
+		Segment:    s.principal.Segment,
+		Node:       s.host.Node,
+		Expires:    s.principal.Expires,
+		Ping:       PingEvery,
+		Limits:     s.welcome,
+	})
+	if len(hello) > 0 {
+		s.send("welcome", hello)
+	}
+}
+
+// Deliver implements [hub.Subscriber]. A client that reads too slowly for its outbox ends here.
+func (s *Session) Deliver(frames []byte, messages int) (kept bool) {
+	kept, err := s.socket.Send(frames, messages)
+	if err != nil {
+		s.failed(err)
+		return false
+	}
+	s.delivered.Add(uint64(messages))
+	return kept
+}
+
+// send gives the client one frame of its own.
+func (s *Session) send(kind string, frame []byte) {
+	if _, err := s.socket.Send(frame, 1); err != nil {
+		s.failed(err)
+		return
+	}
+	s.host.Observer.Sent(kind, len(frame))
+}
