@@ -1,0 +1,67 @@
+package jwt
+
+import (
+	"slices"
+
+	"portcullis/internal/auth"
+	"portcullis/internal/auth/jwt/jwks"
+	"portcullis/internal/auth/jwt/jws"
+)
+
+// issuer is everything about one iss: the entries of all tenants that take its tokens, and the keys that they share. Many tenants may
+// share one, so nothing here looks at all of them.
+type issuer struct {
+	keys    *jwks.Source
+	entries map[audience]*entry
+
+	// What at least one entry uses.
+	claims, algorithms, types []string
+}
+
+// audience is a text in a claim: a token for ana's shop in aud is not one for ana's shop in client_id.
+type audience struct{ claim, text string }
+
+func (i *issuer) add(e *entry) {
+	i.entries[audience{e.AudienceClaim, e.Audience}] = e
+	i.claims = union(i.claims, e.AudienceClaim)
+	i.algorithms = union(i.algorithms, e.Algorithms...)
+	i.types = union(i.types, e.Types...)
+}
+
+func union(set []string, more ...string) []string {
+	for _, s := range more {
+		if !slices.Contains(set, s) {
+			set = append(set, s)
+		}
+	}
+	return set
+}
+
+// choose returns the entry whose audience the token names. Naming those of two tenants is naming neither: one of them would have to be
+// picked by a rule that nobody who issued the token knows.
+func (i *issuer) choose(t *jws.Token) (*entry, error) {
+	var chosen *entry
+	for _, claim := range i.claims {
+		value, ok := t.Claims.Lookup(claim)
+		if !ok {
+			continue
+		}
+		texts, _ := value.Texts()
+		for _, text := range texts {
+			e := i.entries[audience{claim, text}]
+			if e == nil {
+				continue
+			}
+			if chosen != nil && chosen.Tenant != e.Tenant {
+				return nil, auth.Refuse(auth.BadAudience, "the token names the audiences of tenants %s and %s", chosen.Tenant, e.Tenant)
+			}
+			if chosen == nil || e.order < chosen.order {
+				chosen = e
+			}
+		}
+	}
+	if chosen == nil {
+		return nil, auth.Refuse(auth.BadAudience, "the token names no audience that is configured for iss %.128q", t.Claims.Issuer)
+	}
+	return chosen, nil
+}

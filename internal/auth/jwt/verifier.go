@@ -1,0 +1,79 @@
+package jwt
+
+import (
+	"context"
+	"time"
+
+	"portcullis/internal/auth"
+	"portcullis/internal/auth/jwt/jws"
+)
+
+// Verifier believes tokens of the issuers that it was made with. It implements [auth.Verifier].
+type Verifier struct {
+	issuers map[string]*issuer
+	gate    auth.Gate
+}
+
+// NewVerifier returns a verifier whose signatures are verified behind gate. Its error names every problem in issuers. It starts nothing: whoever
+// made the keys runs them.
+func NewVerifier(issuers []Issuer, gate auth.Gate) (*Verifier, error) {
+	entries, err := compile(issuers)
+	if err != nil {
+		return nil, err
+	}
+	v := &Verifier{issuers: make(map[string]*issuer), gate: gate}
+	for _, e := range entries {
+		i := v.issuers[e.Issuer.Issuer]
+		if i == nil {
+			i = &issuer{keys: e.Keys, entries: make(map[audience]*entry)}
+			v.issuers[e.Issuer.Issuer] = i
+		}
+		i.add(e)
+	}
+	return v, nil
+}
+
+// Verify looks at c's token alone.
+func (v *Verifier) Verify(ctx context.Context, c auth.Credential, now time.Time) (*auth.Principal, error) {
+	if c.Token == "" {
+		return nil, auth.Refuse(auth.MissingCredentials, "there is no token")
+	}
+	t, err := jws.Read(c.Token)
+	if err != nil {
+		return nil, err
+	}
+	i := v.issuers[t.Claims.Issuer]
+	if i == nil {
+		return nil, auth.Refuse(auth.BadIssuer, "iss %.128q is no configured issuer", t.Claims.Issuer)
+	}
+	if err := admits(t, i.algorithms, i.types); err != nil {
+		return nil, err
+	}
+	if err := v.signed(ctx, i, t, now); err != nil {
+		return nil, err
+	}
+	e, err := i.choose(t)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.believes(t, now); err != nil {
+		return nil, err
+	}
+	return e.principal(t, c.Method)
+}
+
+// signed verifies the signature with the issuer's key for it.
+func (v *Verifier) signed(ctx context.Context, i *issuer, t *jws.Token, now time.Time) error {
+	key, err := i.keys.Lookup(now, t.Header.KeyID, t.Header.Algorithm)
+	if err != nil {
+		return err
+	}
+	if err := v.gate.Acquire(ctx); err != nil {
+		return err
+	}
+	defer v.gate.Release()
+	if err := methods[t.Header.Algorithm].Verify(t.Signed, t.Signature, key); err != nil {
+		return auth.Refuse(auth.BadSignature, "iss %.128q, kid %.64q, alg %s: %w", t.Claims.Issuer, t.Header.KeyID, t.Header.Algorithm, err)
+	}
+	return nil
+}

@@ -1,0 +1,166 @@
+package mtls
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"slices"
+	"time"
+
+	"portcullis/internal/auth"
+	"portcullis/internal/channel"
+	"portcullis/internal/tenant"
+)
+
+const (
+	// DefaultLeeway is for clocks that differ, as it is for tokens.
+	DefaultLeeway = 30 * time.Second
+	// maxChain is a leaf, two intermediates, and the root that some clients send along.
+	maxChain = 4
+)
+
+// Verifier is an [auth.Verifier] for certificate chains. It is immutable.
+type Verifier struct {
+	directory *directory
+	gate      auth.Gate
+}
+
+var _ auth.Verifier = (*Verifier)(nil)
+
+// New returns a verifier for the authorities of all tenants. Signatures are verified behind gate.
+func New(authorities []Authority, gate auth.Gate) (*Verifier, error) {
+	d, err := newDirectory(authorities)
+	if err != nil {
+		return nil, err
+	}
+	return &Verifier{d, gate}, nil
+}
+
+// Verify decides whom a certificate without a token speaks for.
+func (v *Verifier) Verify(ctx context.Context, c auth.Credential, now time.Time) (*auth.Principal, error) {
+	if c.Token != "" {
+		return nil, auth.Refuse(auth.AmbiguousCredentials, "there is a token beside the certificate, and it says who the client is")
+	}
+	holder, err := v.inspect(c.Chain, now)
+	if err != nil {
+		return nil, err
+	}
+	user, err := holder.identity.user(c.Chain[0])
+	if err != nil {
+		return nil, err
+	}
+	expires, err := v.trust(ctx, holder, c.Chain, now)
+	if err != nil {
+		return nil, err
+	}
+	segment, _ := channel.Segment(user)
+	return &auth.Principal{
+		Tenant:      holder.tenant,
+		User:        user,
+		Segment:     segment,
+		Method:      auth.Certificate,
+		Certificate: true,
+		Expires:     expires,
+	}, nil
+}
+
+// Tenant returns the tenant whose authorities issued a chain, and when the right of the chain ends, leeway included. It is for a certificate beside a
+// token: it asks for no identity. It waits at the gate like Verify, so nobody may call it from behind the gate.
+func (v *Verifier) Tenant(ctx context.Context, chain []*x509.Certificate, now time.Time) (tenant.ID, time.Time, error) {
+	holder, err := v.inspect(chain, now)
+	if err != nil {
+		return tenant.ID{}, time.Time{}, err
+	}
+	expires, err := v.trust(ctx, holder, chain, now)
+	if err != nil {
+		return tenant.ID{}, time.Time{}, err
+	}
+	return holder.tenant, expires, nil
+}
+
+// inspect checks all that needs no cryptography and says whose chain it would be.
+func (v *Verifier) inspect(chain []*x509.Certificate, now time.Time) (*holder, error) {
+	if len(chain) == 0 {
+		return nil, auth.Refuse(auth.MissingCredentials, "there is no certificate")
+	}
+	if len(chain) > maxChain {
+		return nil, auth.Refuse(auth.CertificateUntrusted, "the chain has %d certificates, more than %d", len(chain), maxChain)
+	}
+	for i, c := range chain {
+		if broken := checkKey(c); broken != "" {
+			return nil, auth.Refuse(auth.CertificateUntrusted, "certificate %d of the chain has %s as its key; %s", i+1, broken, keyRule)
+		}
+	}
+	if err := checkLeaf(chain[0], now); err != nil {
+		return nil, err
+	}
+	return v.directory.find(chain)
+}
+
+func checkLeaf(leaf *x509.Certificate, now time.Time) error {
+	const ca = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
+	anyUse := len(leaf.ExtKeyUsage) == 0 && len(leaf.UnknownExtKeyUsage) == 0
+	switch {
+	case now.Before(leaf.NotBefore):
+		return auth.Refuse(auth.CertificateExpired, "it is not valid before %s", leaf.NotBefore.UTC().Format(time.RFC3339))
+	case now.After(leaf.NotAfter):
+		return auth.Refuse(auth.CertificateExpired, "it expired on %s", leaf.NotAfter.UTC().Format(time.RFC3339))
+	case leaf.IsCA || leaf.KeyUsage&ca != 0:
+		return auth.Refuse(auth.CertificatePurpose, "it is an authority's own certificate")
+	case leaf.KeyUsage != 0 && leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0:
+		return auth.Refuse(auth.CertificatePurpose, "its key usage has no digitalSignature")
+	case !anyUse && !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageClientAuth) && !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageAny):
+		return auth.Refuse(auth.CertificatePurpose, "its extended key usage has no clientAuth")
+	}
+	return nil
+}
+
+// trust verifies signatures, times, constraints and purpose of the whole chain, against one tenant's authorities.
+func (v *Verifier) trust(ctx context.Context, h *holder, chain []*x509.Certificate, now time.Time) (expires time.Time, err error) {
+	if err := v.gate.Acquire(ctx); err != nil {
+		return time.Time{}, err
+	}
+	defer v.gate.Release()
+	intermediates := h.intermediates.Clone()
+	for _, c := range chain[1:] {
+		intermediates.AddCert(c)
+	}
+	verified, err := chain[0].Verify(x509.VerifyOptions{
+		Roots:         h.roots,
+		Intermediates: intermediates,
+		CurrentTime:   now,
+		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	})
+	if err != nil {
+		return time.Time{}, auth.Refuse(reasonOf(err), "the chain is not one of tenant %s: %w", h.tenant, err)
+	}
+	return end(verified).Add(h.leeway), nil
+}
+
+// reasonOf reads what crypto/x509 found.
+func reasonOf(err error) auth.Reason {
+	invalid, _ := errors.AsType[x509.CertificateInvalidError](err)
+	switch {
+	case invalid.Cert != nil && invalid.Reason == x509.Expired:
+		return auth.CertificateExpired
+	case invalid.Cert != nil && invalid.Reason == x509.IncompatibleUsage:
+		return auth.CertificatePurpose
+	}
+	return auth.CertificateUntrusted
+}
+
+// end returns when the last of the verified chains ends: each ends with the first of its certificates.
+func end(chains [][]*x509.Certificate) (last time.Time) {
+	for _, chain := range chains {
+		first := chain[0].NotAfter
+		for _, c := range chain {
+			if c.NotAfter.Before(first) {
+				first = c.NotAfter
+			}
+		}
+		if first.After(last) {
+			last = first
+		}
+	}
+	return last
+}
