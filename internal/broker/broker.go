@@ -1,0 +1,100 @@
+// Package broker is the contract between the gateway and the engine that carries its messages.
+//
+// Every publication takes the same road, near or far: hub, broker, every node's hub. Presence, revocation, tickets and the list of
+// nodes are built on Control and State; they add nothing to this contract. An engine is one folder beside this one, and it
+// passes brokertest.Run.
+package broker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"portcullis/internal/channel"
+	"portcullis/internal/message"
+)
+
+// Why a call failed. An engine may return other errors too.
+var (
+	// ErrClosed is returned by every call on a broker whose Run has ended.
+	ErrClosed = errors.New("the broker is closed")
+	// ErrUnavailable is returned while the engine is not reached: before the sink heard Up, and between Down and Up. Interest
+	// alone works then: it is remembered.
+	ErrUnavailable = errors.New("the engine is not reached")
+)
+
+// Broker is an engine. All methods but Run may be called concurrently, before, while and after Run runs.
+//
+// An engine may call the sink from inside Publish and Control, on the caller's goroutine. So nobody may call these two while it holds a lock
+// that the sink's methods take. The others never wait for the sink, and may be called with such a lock held.
+type Broker interface {
+	// Publish hands m to the engine and returns once the engine has it, with the position that it gave: the zero
+	// Position where keep is zero. Messages of one channel from one caller arrive in the order of the calls.
+	// An error means that nothing is known about m: it may still arrive.
+	Publish(ctx context.Context, m message.Message, keep Keep) (message.Position, error)
+
+	// Interest changes the set of channels whose messages this node wants. It takes effect before it returns: what is published after an
+	// addition arrives; after a removal, only what was on its way. A channel in both lists stays. Adding one that is there and removing one
+	// that is not do nothing.
+	Interest(add, remove []channel.Ref) error
+
+	// Since returns up to limit messages of ref after from, oldest first, and whether none is missing between from and the last of them: false when
+	// something between was trimmed, or may have been, when the epoch is another, or when the channel keeps no history. A full page may have more
+	// behind it. Where from names no place in this epoch, as the zero Position does not, the page begins with the oldest that is stored.
+	Since(ctx context.Context, ref channel.Ref, from message.Position, limit int) (page []message.Message, complete bool, err error)
+
+	// Heads returns a position of each ref, in the same order: that of its newest message; where none is stored, one behind everything that was
+	// published. It is for channels that keep history; of others it says nothing, and may be zero.
+	Heads(ctx context.Context, refs []channel.Ref) ([]message.Position, error)
+
+	// Control hands a command to every node, this one included, and returns once the engine has it. Commands from one caller arrive in the
+	// order of the calls. The caller does not change Data afterwards.
+	Control(ctx context.Context, command Command) error
+
+	// State is the engine's small shared memory.
+	State() State
+
+	// Run connects sink with the engine until ctx ends; it then returns nil after the last call of sink. It returns an error only when the engine
+	// cannot go on. It is called once; a second call is an error.
+	Run(ctx context.Context, sink Sink) error
+}
+
+// Keep is how much of a channel the engine stores. The zero Keep stores nothing.
+type Keep struct {
+	Messages int           // the newest so many; 0 stores nothing
+	Age      time.Duration // and none older than this; 0 is for ever
+}
+
+// Command is something that every node must do, as the package that Kind names spells it.
+type Command struct {
+	Kind string
+	Data []byte
+}
+
+// Sink hears from the engine. Its methods must return quickly, never wait for a client, and not call Publish or Control. They are called from several
+// goroutines at once; the messages of a channel that keeps history come one after the other, in the order of their offsets.
+type Sink interface {
+	// Message is a publication on a channel of interest. The sink may keep it and must not change it.
+	Message(m *message.Message)
+	// Gap says that messages of ref may have been lost.
+	Gap(ref channel.Ref)
+	// Command is what a node, perhaps this one, gave to Control.
+	Command(c Command)
+	// Up and Down say whether the engine is reached. Up is called first.
+	Up()
+	Down(err error)
+}
+
+// State is a map shared by all nodes.
+type State interface {
+	// Put stores a copy of value under key for ttl, 0 for ever. A newer Put replaces value and ttl. A negative ttl is over already: it
+	// removes the key.
+	Put(ctx context.Context, key string, value []byte, ttl time.Duration) error
+	// Take removes key and returns its value. Of any number of concurrent calls, on any nodes, exactly one gets it; the
+	// others, and a call for a key that is not there, get ok false.
+	Take(ctx context.Context, key string) (value []byte, ok bool, err error)
+	// Watch calls changed with every entry whose key begins with prefix, first those that are there, then each change; a nil value
+	// is a removal, also by ttl. Of changes of one key that follow each other faster than changed returns, it may be told the last alone.
+	// changed must not change value. Watch returns nil when ctx ends, ErrClosed when Run does.
+	Watch(ctx context.Context, prefix string, changed func(key string, value []byte)) error
+}
