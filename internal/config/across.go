@@ -1,0 +1,51 @@
+package config
+
+import "fmt"
+
+// across finds what is wrong between tenants, or between a tenant and the listener.
+func (c *Config) across() (problems []Problem) {
+	add := func(p Problem) { problems = append(problems, p) }
+	type choice struct{ issuer, claim, audience string }
+	type place struct{ keys, of string }
+	chosen := make(map[choice]string)
+	places := make(map[string]place)
+	ids := make(map[string]bool)
+	for i := range c.Tenants {
+		t := &c.Tenants[i]
+		if ids[t.ID] {
+			add(t.Problem("id", "%q is another tenant's id too; take another", t.ID))
+		}
+		ids[t.ID] = true
+		for j, issuer := range t.Issuers {
+			path, here := fmt.Sprintf("issuers[%d]", j), fmt.Sprintf("issuers[%d] of tenant %s", j, t.ID)
+			key := choice{issuer.Issuer, issuer.AudienceClaim, issuer.Audience}
+			if other, taken := chosen[key]; taken {
+				add(t.Problem(path, "issuer %q with audience %q already chooses %s; use an audience for each", issuer.Issuer, issuer.Audience, other))
+			}
+			chosen[key] = here
+			keys := issuer.JWKSURI + string(issuer.JWKSFile)
+			if first, known := places[issuer.Issuer]; known && first.keys != keys {
+				add(t.Problem(path, "reads the keys of issuer %q from %s, and %s from %s; an issuer has one set of keys, so name one place",
+					issuer.Issuer, keys, first.of, first.keys))
+			} else if !known {
+				places[issuer.Issuer] = place{keys, here}
+			}
+		}
+		c.checkDoor(t, add)
+	}
+	return problems
+}
+
+// checkDoor compares the credentials that a tenant believes with those that the listener lets clients show.
+func (c *Config) checkDoor(t *Tenant, add func(Problem)) {
+	asked := c.Listen.ClientCertificates
+	switch {
+	case asked == "none" && t.Certificates != nil && len(t.Issuers) == 0:
+		add(t.Problem("certificates", "nobody can come in: listen.client_certificates is none; make it request or require, or give issuers"))
+	case asked == "none" && t.Certificates != nil:
+		add(t.Warning("certificates", "no client will be asked for one: listen.client_certificates is none; make it request or require"))
+	case asked == "require" && t.Certificates == nil:
+		add(t.Problem("",
+			"nobody can come in: listen.client_certificates is require and this tenant believes none; give certificates, or make it request"))
+	}
+}

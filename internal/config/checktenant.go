@@ -1,0 +1,30 @@
+package config
+
+import "fmt"
+
+// check finds what is wrong with one tenant beyond single values.
+func (t *Tenant) check() (problems []Problem) {
+	add := func(p Problem) { problems = append(problems, p) }
+	t.checkOrigins(add)
+	if !t.has("issuers") && !t.has("certificates") {
+		add(t.Problem("", "nobody can come in; give issuers, certificates or both"))
+	}
+	t.checkIssuers(add)
+	if burst := 2 * int(t.Limits.BytesPerSecondPerConnection); burst != Unlimited && int(t.Limits.MessageSize) > burst {
+		add(t.Problem("limits.message_size", "%v does not fit into the burst of bytes_per_second_per_connection, which is %v; "+
+			"make the one smaller or the other larger", t.Limits.MessageSize, Size(burst)))
+	}
+	if len(t.Rules) == 0 && (t.Rules != nil || !t.has("rules")) {
+		add(t.Warning("rules", "there are none, so that nobody may do anything; add a rule with allow"))
+	}
+	names := make(map[string]int)
+	for i := range t.Rules {
+		t.checkRule(i, names, add)
+	}
+	for i := range t.Tests {
+		if path := fmt.Sprintf("tests[%d]", i); t.isMapping(path) && !t.has(path+".allow") && !t.has(path+".deny") {
+			add(t.Problem(path, "asks nothing; give it allow or deny"))
+		}
+	}
+	return problems
+}

@@ -1,0 +1,106 @@
+// Package config is the operator's manual. One tree of structs holds every key that a configuration file may have, and the comment of a
+// field is the manual of its key: what it means, its default and unit, what it excludes.
+//
+// [Load] reads the files strictly and never stops at the first problem. It opens no file that a key names (certificates, keys,
+// authorities), and it knows no grammar of the packages above: they check what they own, and say where with [Source.Problem].
+//
+// Tags say what the decoder and the schema both need: default, enum (the words that may stand here), required, min and max (of a
+// number, a duration or a size, or the least length of a list).
+package config
+
+// Config is the main file.
+type Config struct {
+	Source `yaml:"-"`
+
+	// What clients connect to.
+	Listen Listen `yaml:"listen"`
+
+	// The side door: health, metrics, administration. It is never reachable through the listener of the clients.
+	Admin Admin `yaml:"admin"`
+
+	// What carries messages between publishers and subscribers.
+	Broker Broker `yaml:"broker"`
+
+	// What happens between SIGTERM and the end of the process.
+	Drain Drain `yaml:"drain"`
+
+	// What is written to standard error, and how.
+	Log Log `yaml:"log"`
+
+	// The tenants, written here. Excludes tenants_dir; one of the two must give at least one tenant.
+	Tenants []Tenant `yaml:"tenants" min:"1"`
+
+	// The folder of the tenants, one file for each, called as the tenant's id with .yaml or .yml behind it. Every other file
+	// in it is passed over, also those whose name begins with a dot. Excludes tenants.
+	TenantsDir File `yaml:"tenants_dir"`
+}
+
+// Listen is the listener of the clients.
+type Listen struct {
+	// Host and port. Without a host it is every address of the machine. Default ":8443".
+	Address string `yaml:"address" default:":8443"`
+
+	// The certificate of the gateway. Excludes plaintext; one of the two must be chosen.
+	TLS *TLS `yaml:"tls"`
+
+	// No TLS: for a gateway behind a balancer that ends it. Everybody between the two can read tokens and messages. Default false.
+	// Excludes tls, and client certificates with it.
+	Plaintext bool `yaml:"plaintext"`
+
+	// Whether TLS asks a client for a certificate: none (never), request (a client without one may come with a token), require (no
+	// handshake without one). What is shown is verified against the tenant's own authorities before the upgrade. Default none.
+	// Anything else needs tls.
+	ClientCertificates string `yaml:"client_certificates" default:"none" enum:"none,request,require"`
+}
+
+// TLS is the certificate of a listener. When one of its files changes the new pair is taken at the next handshake.
+type TLS struct {
+	// PEM, the certificate first, then its intermediates.
+	CertificateFile File `yaml:"certificate_file" required:"true"`
+
+	// PEM, the private key of the certificate, without a passphrase.
+	KeyFile File `yaml:"key_file" required:"true"`
+
+	// The oldest version that is spoken, "1.3" or "1.2". Default "1.3". With 1.2 only the AEAD suites are offered, and each start warns.
+	MinVersion Version `yaml:"min_version" default:"1.3" enum:"1.2,1.3"`
+}
+
+// Admin is the administrators' listener.
+type Admin struct {
+	// Host and port. Default "127.0.0.1:8081". An address that is not loopback needs token_file.
+	Address string `yaml:"address" default:"127.0.0.1:8081"`
+
+	// A file that holds the bearer token of administrators, 16 to 4096 characters in one line. No default. Where it is given it is
+	// asked for on every path but the health checks, on loopback too.
+	TokenFile File `yaml:"token_file"`
+
+	// Host names, without a port, under which requests may ask for this listener besides its own address and localhost; a request for
+	// another name is 421. Needed for a scraper that connects by name to an address like ":8081".
+	Names []string `yaml:"names"`
+}
+
+// Broker is the engine.
+type Broker struct {
+	// memory: one node, nothing survives the process. Default memory.
+	Kind string `yaml:"kind" default:"memory" enum:"memory"`
+}
+
+// Drain is the way from SIGTERM to the end. With no connections, or on SIGINT, the delay is skipped.
+type Drain struct {
+	// How long new handshakes are still served while readiness already says no, so that balancers can take the node out first; then they
+	// get 503 and the clients are told to leave. Default 10s, at most 1h.
+	Delay Duration `yaml:"delay" default:"10s" max:"1h"`
+
+	// The whole time from SIGTERM to the end of the process; what is not closed by then is cut. Default 30s, at most 2h. It must hold the
+	// delay and 10s for the close handshakes, and be shorter than the patience of whatever started the process.
+	Grace Duration `yaml:"grace" default:"30s" max:"2h"`
+}
+
+// Log is what the gateway says about itself. No token, query string or payload is ever in it.
+type Log struct {
+	// The least severe line that is written: debug, info, warn or error. Default info.
+	Level string `yaml:"level" default:"info" enum:"debug,info,warn,error"`
+
+	// json, one object a line; text, for people; auto, text on a terminal and json elsewhere. Default auto.
+	Format string `yaml:"format" default:"auto" enum:"auto,json,text"`
+}

@@ -1,0 +1,164 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Load reads the main file at path and the tenants that it names. It returns every problem that can be known from these files alone,
+// those of the main file first, then file by file from the top.
+//
+// The Config is complete only when no problem is an [Error]. Otherwise it is nil, or what could be read: a tenant that has an error is left
+// out, so that the packages above can still check the others, and a configuration that failed must not be served.
+func Load(path string) (*Config, []Problem) {
+	data, err := read(path)
+	if err != nil {
+		return nil, []Problem{unreadable(path, err)}
+	}
+	return Parse(path, data)
+}
+
+// Parse is [Load] for a main file that was read already. Its name stands in problems, and its folder is where its relative paths begin.
+func Parse(name string, data []byte) (*Config, []Problem) {
+	root, err := parse(data)
+	if err != nil {
+		return nil, []Problem{unreadable(name, err)}
+	}
+	c := &Config{Source: Source{file: name, root: root, begin: beginning(nil, root)}}
+	d := &decoder{Source: c.Source}
+	d.mapping("", root, reflect.ValueOf(c).Elem())
+	if d.full() {
+		return nil, d.problems
+	}
+	d.problems = append(d.problems, c.check()...)
+	var others []Problem
+	if len(c.Tenants) > 0 {
+		d.problems = append(d.problems, c.inline()...)
+		c.Tenants = sound(c.Tenants, d.problems)
+	} else if c.TenantsDir != "" {
+		c.Tenants, others = c.folder()
+	}
+	others = append(others, c.across()...)
+	problems := append(d.problems, others...)
+	slices.SortStableFunc(problems, func(a, b Problem) int { return inOrder(name, a, b) })
+	return c, problems
+}
+
+// inOrder puts the main file first, then file by file, each from its top.
+func inOrder(main string, a, b Problem) int {
+	rank := func(p Problem) int {
+		if p.File == main {
+			return 0
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+}
+
+// inline gives the tenants of the main file their sources, and checks them.
+func (c *Config) inline() (problems []Problem) {
+	for i := range c.Tenants {
+		t := &c.Tenants[i]
+		path := fmt.Sprintf("tenants[%d]", i)
+		n, at, _ := c.find(path)
+		t.Source = Source{file: c.file, prefix: path, root: n, begin: at}
+		problems = append(problems, t.check()...)
+	}
+	return problems
+}
+
+// folder reads the tenants of tenants_dir in the order of their names.
+func (c *Config) folder() (tenants []Tenant, problems []Problem) {
+	entries, err := os.ReadDir(string(c.TenantsDir))
+	if err != nil {
+		return nil, []Problem{c.Problem("tenants_dir", "cannot be read: %v", reason(err))}
+	}
+	found := false
+	for _, entry := range entries {
+		name := entry.Name()
+		ext := filepath.Ext(name)
+		if strings.HasPrefix(name, ".") || ext != ".yaml" && ext != ".yml" {
+			continue
+		}
+		found = true
+		t, faults := tenantFile(filepath.Join(string(c.TenantsDir), name), strings.TrimSuffix(name, ext))
+		problems = append(problems, faults...)
+		if !Failed(faults) {
+			tenants = append(tenants, t)
+		}
+	}
+	if !found {
+		problems = append(problems, c.Problem("tenants_dir", "%s holds no tenant; put a file like acme.yaml into it", c.TenantsDir))
+	}
+	return tenants, problems
+}
+
+// tenantFile reads the file of the tenant that is called id.
+func tenantFile(path, id string) (t Tenant, problems []Problem) {
+	data, err := read(path)
+	if err != nil {
+		return t, []Problem{unreadable(path, err)}
+	}
+	root, err := parse(data)
+	if err != nil {
+		return t, []Problem{unreadable(path, err)}
+	}
+	t.Source = Source{file: path, root: root, begin: beginning(nil, root)}
+	d := &decoder{Source: t.Source}
+	d.mapping("", root, reflect.ValueOf(&t).Elem())
+	if d.full() {
+		return t, d.problems
+	}
+	if t.ID != "" && t.ID != id {
+		d.fail("id", "%q is not the name of its file; call the file %s%s, or the tenant %q", t.ID, t.ID, filepath.Ext(path), id)
+	}
+	return t, append(d.problems, t.check()...)
+}
+
+// sound returns the tenants of the main file that have no error.
+func sound(tenants []Tenant, problems []Problem) []Tenant {
+	broken := make(map[string]bool)
+	for _, p := range problems {
+		if item := strings.Index(p.Path, "]") + 1; p.Severity == Error && item > 0 {
+			broken[p.Path[:item]] = true
+		}
+	}
+	return slices.DeleteFunc(tenants, func(t Tenant) bool { return broken[t.prefix] })
+}
+
+// read returns a file of at most maxFile bytes.
+func read(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(data) > maxFile {
+		err = fmt.Errorf("it has more than %v; a configuration file has at most that, split the tenants into tenants_dir", Size(maxFile))
+	}
+	return data, err
+}
+
+// unreadable is the problem of a file of which nothing can be used.
+func unreadable(name string, err error) Problem {
+	if e, ok := errors.AsType[*syntaxError](err); ok {
+		return Problem{File: name, Line: e.line, Column: e.column, Message: e.message}
+	}
+	return Problem{File: name, Line: 1, Column: 1, Message: fmt.Sprintf("cannot be read: %v", reason(err))}
+}
+
+// reason is err without the path, which the problem names already.
+func reason(err error) error {
+	if e, ok := errors.AsType[*os.PathError](err); ok {
+		return e.Err
+	}
+	return err
+}

@@ -1,0 +1,109 @@
+package config
+
+// Tenant is one customer: who may come, how much, and what they may do. It is a file of its own, or an item of tenants.
+type Tenant struct {
+	Source `yaml:"-"`
+
+	// Its name in the configuration, logs and metrics: 1 to 63 of a-z, 0-9 and -, first a letter or digit, the same as its file's name.
+	ID string `yaml:"id" required:"true"`
+
+	// The web pages that may connect, as browsers spell an origin: scheme://host, lower-case, a port only where it is not the scheme's
+	// own, no path. Compared exactly. Without any no page may connect; clients that are no browsers send no Origin and are not asked.
+	Origins []string `yaml:"origins"`
+
+	// Whose tokens are believed. A tenant needs issuers, certificates or both. The subjects of the first issuer are its users as they stand.
+	Issuers []Issuer `yaml:"issuers" min:"1"`
+
+	// Whose client certificates are believed. The listener must ask for them: see listen.client_certificates.
+	Certificates *Certificates `yaml:"certificates"`
+
+	// How much it may use. A name ends with what it counts per; without an ending that is the tenant.
+	Limits Limits `yaml:"limits"`
+
+	// Who may do what. Nothing is allowed that no rule allows; deny wins over allow, whatever the order.
+	Rules []Rule `yaml:"rules"`
+
+	// What the rules must answer. A configuration whose tests fail is refused.
+	Tests []Test `yaml:"tests"`
+}
+
+// Issuer is an identity service, seen by one audience. Issuer and audience together choose the tenant: no two entries, of any tenants,
+// may share both. All entries of one issuer read its keys from one place.
+type Issuer struct {
+	// The iss claim of its tokens, compared exactly.
+	Issuer string `yaml:"issuer" required:"true"`
+
+	// What the audience claim must be, or hold where it is a list.
+	Audience string `yaml:"audience" required:"true"`
+
+	// The claim that holds the audience: client_id for services whose tokens have no aud. Default aud.
+	AudienceClaim string `yaml:"audience_claim" default:"aud"`
+
+	// Its public keys, a JWK Set in a file. Excludes jwks_uri; one of the two must be given.
+	JWKSFile File `yaml:"jwks_file"`
+
+	// Its public keys, a JWK Set that is fetched and kept fresh: https, or http on this machine (127.0.0.1, ::1, localhost).
+	// Excludes jwks_file.
+	JWKSURI string `yaml:"jwks_uri"`
+
+	// The signatures that are believed, asymmetric ones only: with a shared secret whoever verifies could forge. Also known are ES384,
+	// and Ed25519, the newer name of EdDSA. Default [ES256, RS256, PS256, EdDSA].
+	Algorithms []string `yaml:"algorithms" default:"[ES256, RS256, PS256, EdDSA]" enum:"ES256,ES384,RS256,PS256,EdDSA,Ed25519" min:"1"`
+
+	// The token types that are believed, by the typ header in any case: JWT, at+jwt (also application/at+jwt), absent (a token that
+	// has no typ). Default [JWT, at+jwt, absent].
+	Types []string `yaml:"types" default:"[JWT, at+jwt, absent]" enum:"JWT,at+jwt,absent" min:"1"`
+
+	// The claim that holds a user's roles: one top-level claim as it stands, dots and all, or a JSON Pointer (RFC 6901) where it begins
+	// with a slash. Default roles.
+	RolesClaim string `yaml:"roles_claim" default:"roles"`
+
+	// What stands before this issuer's subjects, so that two services cannot mean the same user: letters, digits, - _ . and
+	// a | at the end. Required from the second issuer on, not allowed on the first, different for each; the entries of one issuer have
+	// the same. cert| is taken by certificates.
+	Prefix string `yaml:"prefix"`
+
+	// The longest time from a token's iat to its exp. Default 24h, at least 1s, at most 8760h (a year).
+	MaxLifetime Duration `yaml:"max_lifetime" default:"24h" min:"1s" max:"8760h"`
+
+	// How far the issuer's clock may be off. Default 30s, at least 1s, at most 5m.
+	Leeway Duration `yaml:"leeway" default:"30s" min:"1s" max:"5m"`
+}
+
+// Certificates says which client certificates are this tenant's, and whom they name.
+type Certificates struct {
+	// PEM, the tenant's own certificate authorities. An authority belongs to one tenant alone.
+	AuthoritiesFile File `yaml:"authorities_file" required:"true"`
+
+	// What of a certificate is the user, behind cert|: its only URI (uri), DNS name (dns) or mail address (email), or its SHA-256
+	// (fingerprint). Default uri.
+	Identity string `yaml:"identity" default:"uri" enum:"uri,dns,email,fingerprint"`
+}
+
+// Limits are counted on each node for itself. All but message_size may be the word unlimited. A rate has a burst of twice itself.
+type Limits struct {
+	// Open connections. Default 10000.
+	Connections Limit `yaml:"connections" default:"10000"`
+
+	// Open connections of one user. Default 20.
+	ConnectionsPerUser Limit `yaml:"connections_per_user" default:"20"`
+
+	// Channels that one connection may be subscribed to. Default 100.
+	SubscriptionsPerConnection Limit `yaml:"subscriptions_per_connection" default:"100"`
+
+	// The largest message of a client, in bytes. Default 64KiB, at least 512, at most 512KiB: half of what is kept for a slow reader.
+	// It must fit into the burst of bytes_per_second_per_connection.
+	MessageSize Size `yaml:"message_size" default:"64KiB" min:"512" max:"512KiB"`
+
+	// Messages of all clients together. Default 2000.
+	MessagesPerSecond Limit `yaml:"messages_per_second" default:"2000"`
+
+	// Messages of one user over all connections. Default 200.
+	MessagesPerSecondPerUser Limit `yaml:"messages_per_second_per_user" default:"200"`
+
+	// Messages of one connection. Default 50.
+	MessagesPerSecondPerConnection Limit `yaml:"messages_per_second_per_connection" default:"50"`
+
+	// Bytes that one connection may send. Default 1MiB.
+	BytesPerSecondPerConnection ByteLimit `yaml:"bytes_per_second_per_connection" default:"1MiB"`
+}

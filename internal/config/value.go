@@ -1,0 +1,140 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// File is the path of a file or folder. What a configuration file writes relatively is relative to that file's own folder,
+// and stands here already joined to it.
+type File string
+
+// Version is a TLS version, 1.2 or 1.3, written with or without quotes.
+type Version string
+
+// UnmarshalText takes the version as it is written; the enum of its field says which ones there are.
+func (v *Version) UnmarshalText(text []byte) error {
+	*v = Version(text)
+	return nil
+}
+
+// Duration is a length of time, written like 30s, 10m or 1h30m. A number without a unit is refused, because it could be any.
+type Duration time.Duration
+
+// UnmarshalText reads what Go's ParseDuration reads, without a sign.
+func (d *Duration) UnmarshalText(text []byte) error {
+	s := string(text)
+	if _, err := strconv.ParseFloat(s, 64); err == nil && s != "0" {
+		return fmt.Errorf(`%s has no unit; write it like "30s", "10m" or "24h"`, s)
+	}
+	parsed, err := time.ParseDuration(s)
+	if err != nil || s[0] == '-' || s[0] == '+' {
+		return fmt.Errorf(`%q is no duration; write it like "30s", "10m" or "24h"`, s)
+	}
+	*d = Duration(parsed)
+	return nil
+}
+
+// String writes the duration as an operator would.
+func (d Duration) String() string {
+	s := time.Duration(d).String()
+	if short, ok := strings.CutSuffix(s, "m0s"); ok {
+		s = short + "m"
+	}
+	if short, ok := strings.CutSuffix(s, "h0m"); ok {
+		s = short + "h"
+	}
+	return s
+}
+
+// Size is a number of bytes, written like 65536, 64KiB, 1MiB or 1GiB.
+type Size int
+
+// units of sizes, the largest first.
+var units = []struct {
+	name  string
+	bytes int
+}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}}
+
+// UnmarshalText reads whole bytes or a binary unit. Decimal units are refused: who writes KB means sometimes 1000 and sometimes 1024.
+func (z *Size) UnmarshalText(text []byte) error {
+	s := string(text)
+	number, factor := s, 1
+	for _, u := range units {
+		if cut, ok := strings.CutSuffix(s, u.name); ok {
+			number, factor = cut, u.bytes
+		}
+	}
+	n, ok := count(number)
+	if !ok || n > math.MaxInt32/factor {
+		return fmt.Errorf(`%q is no size; write whole bytes or a binary unit below 2GiB, like 65536, "64KiB" or "1MiB"`, s)
+	}
+	*z = Size(n * factor)
+	return nil
+}
+
+// String writes the size in the largest unit that divides it.
+func (z Size) String() string {
+	for _, u := range units {
+		if z != 0 && int(z)%u.bytes == 0 {
+			return strconv.Itoa(int(z)/u.bytes) + u.name
+		}
+	}
+	return strconv.Itoa(int(z))
+}
+
+// Unlimited is the value of a limit that a file calls unlimited.
+const Unlimited = 0
+
+// maxLimit keeps twice a rate inside an int of 32 bits.
+const maxLimit = 1_000_000_000
+
+// Limit is how many there may be, or the word unlimited, which is [Unlimited].
+type Limit int
+
+// UnmarshalText reads a number from 1 to a thousand million, or unlimited.
+func (l *Limit) UnmarshalText(text []byte) error {
+	s := string(text)
+	if s == "unlimited" {
+		*l = Unlimited
+		return nil
+	}
+	n, ok := count(s)
+	if !ok || n < 1 || n > maxLimit {
+		return fmt.Errorf("%q is no limit; write a whole number from 1 to %d, or unlimited", s, maxLimit)
+	}
+	*l = Limit(n)
+	return nil
+}
+
+// ByteLimit is a [Size], or the word unlimited, which is [Unlimited].
+type ByteLimit int
+
+// UnmarshalText reads a size of at least one byte, or unlimited.
+func (l *ByteLimit) UnmarshalText(text []byte) error {
+	if string(text) == "unlimited" {
+		*l = Unlimited
+		return nil
+	}
+	var size Size
+	if err := size.UnmarshalText(text); err != nil {
+		return fmt.Errorf("%w, or unlimited", err)
+	}
+	if size < 1 || size > maxLimit {
+		return fmt.Errorf("%q is no limit; write a size from 1 byte to %d bytes, or unlimited", text, maxLimit)
+	}
+	*l = ByteLimit(size)
+	return nil
+}
+
+// count reads a whole number without a sign, underscores or another base.
+func count(s string) (int, bool) {
+	if s == "" || len(s) > 10 || strings.Trim(s, "0123456789") != "" || len(s) > 1 && s[0] == '0' {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	return int(n), err == nil && n <= math.MaxInt32
+}
