@@ -1,0 +1,122 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"portcullis/internal/auth"
+	"portcullis/internal/wire"
+)
+
+// Reasons of the gateway's own, beside those of [auth.Reason]: together they are the closed set of a handshake's metric label.
+const (
+	Accepted        auth.Reason = "ok"
+	BadHandshake    auth.Reason = "bad_handshake"
+	UpgradeRequired auth.Reason = "upgrade_required"
+	BadSubprotocol  auth.Reason = "bad_subprotocol"
+	OriginRefused   auth.Reason = "origin_refused"
+	TenantFull      auth.Reason = "connection_limit_tenant"
+	UserFull        auth.Reason = "connection_limit_user"
+	EchoForbidden   auth.Reason = "echo_forbidden"
+	Draining        auth.Reason = "draining"
+	Internal        auth.Reason = "internal"
+)
+
+// Fault says whose fault a refusal is, so that an objective need not count bad tokens. The set is closed: it is a metric label.
+type Fault string
+
+// The faults.
+const (
+	NoFault     Fault = "none"
+	ClientFault Fault = "client"
+	ServerFault Fault = "server"
+)
+
+// answer is what a reason becomes at the edge.
+type answer struct {
+	Reason auth.Reason
+	code   wire.Code
+	Fault  Fault
+	detail string // for the client; empty when the error's own text is for it
+}
+
+// notBelieved is all that a client is told of a credential that was not believed: what was wrong with it is for the operator.
+const notBelieved = "the credential was not believed; the operator finds the reason in the log, by this problem's instance"
+
+// Answers is the one table from reasons to answers, and the closed set of reasons.
+var Answers = []answer{
+	{Accepted, "", NoFault, ""},
+	{BadHandshake, wire.BadHandshake, ClientFault, ""},
+	{UpgradeRequired, wire.UpgradeRequired, ClientFault, "this path speaks WebSocket only: send Connection: Upgrade, Upgrade: websocket and Sec-WebSocket-Version: 13"},
+	{auth.MissingCredentials, wire.Unauthorized, ClientFault, "send a token as Authorization: Bearer, or as the subprotocol entry bearer.<token>, or show a client certificate"},
+	{auth.AmbiguousCredentials, wire.BadHandshake, ClientFault, "send exactly one token: in Authorization or in Sec-WebSocket-Protocol"},
+	{auth.CredentialInURL, wire.BadHandshake, ClientFault, "this path takes no query: send a token as Authorization: Bearer, or as the subprotocol entry bearer.<token>; URLs are written into logs"},
+	{auth.ForwardedIdentity, wire.BadHandshake, ClientFault, "the request has a header that only a trusted proxy may send, and no proxy is trusted"},
+	{auth.TokenMalformed, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.TokenTooLarge, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.DuplicateMember, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.AlgNotAllowed, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.CriticalHeader, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.EmbeddedKey, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.TokenType, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.BadIssuer, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.BadAudience, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.BadSubject, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.UnknownKey, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.AlgKeyMismatch, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.KeysUnavailable, wire.Unavailable, ServerFault, "the gateway has no keys of this token's issuer: try again later"},
+	{auth.BadSignature, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.TokenExpired, wire.TokenExpired, ClientFault, "the token has expired: get a new one"},
+	{auth.TokenNotYetValid, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.TokenTooLongLived, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.TokenBound, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.CertificateUntrusted, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.CertificateExpired, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.CertificatePurpose, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.CertificateIdentity, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.CertificateTenant, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.Overloaded, wire.Unavailable, ServerFault, "the gateway is verifying as many credentials as it can: try again"},
+	{OriginRefused, wire.OriginRefused, ClientFault, "pages of this origin may not connect: the operator adds it to the tenant's origins"},
+	{TenantFull, wire.QuotaExceeded, ClientFault, "the tenant has as many connections as it may have"},
+	{UserFull, wire.QuotaExceeded, ClientFault, "the user has as many connections as it may have: close one first"},
+	{BadSubprotocol, wire.BadHandshake, ClientFault, ""},
+	{EchoForbidden, wire.Forbidden, ClientFault, "echo on channel echo is not allowed, and this subprotocol does nothing else"},
+	{Draining, wire.Unavailable, ServerFault, "the gateway is being stopped: connect again, to another node"},
+	{Internal, wire.Internal, ServerFault, "the gateway failed; the operator finds why in the log, by this problem's instance"},
+}
+
+// refuse is [auth.Refuse] for a text that the client may read.
+func refuse(reason auth.Reason, format string, args ...any) error {
+	return &auth.Refusal{Reason: reason, Err: fmt.Errorf(format, args...)}
+}
+
+// answerTo finds the answer to an error of the road. One that carries no reason is the gateway's own failure.
+func answerTo(err error) answer {
+	reason := auth.ReasonOf(err)
+	for _, a := range Answers {
+		if a.Reason == reason && reason != Accepted {
+			if a.detail == "" {
+				a.detail = detailOf(err)
+			}
+			return a
+		}
+	}
+	return answerTo(&auth.Refusal{Reason: Internal, Err: err})
+}
+
+func detailOf(err error) string {
+	if r, ok := errors.AsType[*auth.Refusal](err); ok {
+		return r.Err.Error()
+	}
+	return ""
+}
+
+// retryAfter is when a client that was refused for a reason that passes may come again.
+func retryAfter(a answer) time.Duration {
+	switch a.code {
+	case wire.Unavailable, wire.QuotaExceeded, wire.RateLimited:
+		return 5 * time.Second
+	}
+	return 0
+}

@@ -1,0 +1,120 @@
+package gateway
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"portcullis/internal/session"
+	"portcullis/internal/wire"
+)
+
+const (
+	// retryLeast is the earliest that a client is asked to come back, and reconnectRate how many a second the other nodes should see.
+	retryLeast    = 500 * time.Millisecond
+	reconnectRate = 500
+)
+
+// Roster is every live session. It sees what http.Server.Shutdown does not: connections that were upgraded.
+type Roster struct {
+	sessions sync.WaitGroup
+
+	// Guarded by mu.
+	mu     sync.Mutex
+	live   map[*session.Session]struct{}
+	coming int // reserved and not yet in
+	opened uint64
+	closed bool
+}
+
+// reserve announces a session, so that a roster that is being emptied waits for it or refuses it. leave must be called once,
+// with nil when there was no session after all.
+func (r *Roster) reserve() (leave func(*session.Session), open bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, false
+	}
+	r.coming++
+	r.sessions.Add(1)
+	return r.leave, true
+}
+
+func (r *Roster) enter(s *session.Session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.live == nil {
+		r.live = make(map[*session.Session]struct{})
+	}
+	r.coming--
+	r.opened++
+	r.live[s] = struct{}{}
+	if r.closed { // it was let in while everybody was asked to leave
+		s.End(wire.Draining, retryLeast)
+	}
+}
+
+func (r *Roster) leave(s *session.Session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s == nil {
+		r.coming--
+	}
+	delete(r.live, s)
+	r.sessions.Done()
+}
+
+// Len returns how many sessions live or are being let in.
+func (r *Roster) Len() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.live) + r.coming
+}
+
+// Opened returns how many sessions there ever were.
+func (r *Roster) Opened() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.opened
+}
+
+// Empty asks every client to leave, each with a time of its own to come back, lets nobody in any more, and waits until all have left.
+// When ctx ends first it closes their sockets without a word; it then still waits, for a moment.
+func (r *Roster) Empty(ctx context.Context) (asked int, cut int) {
+	r.mu.Lock()
+	r.closed = true
+	spread := time.Duration(len(r.live)) * time.Second / reconnectRate
+	for s := range r.live {
+		s.End(wire.Draining, retryLeast+rand.N(spread+retryLeast))
+	}
+	asked = len(r.live)
+	r.mu.Unlock()
+
+	gone := make(chan struct{})
+	go func() { // ends with the last session
+		r.sessions.Wait()
+		close(gone)
+	}()
+	select {
+	case <-gone:
+	case <-ctx.Done():
+		cut = r.cut()
+		<-gone
+	}
+	return asked, cut
+}
+
+// cut closes all sockets that are left.
+func (r *Roster) cut() int {
+	r.mu.Lock()
+	left := make([]*session.Session, 0, len(r.live))
+	for s := range r.live {
+		left = append(left, s)
+	}
+	r.mu.Unlock()
+	for _, s := range left {
+		s.Cut()
+	}
+	return len(left)
+}

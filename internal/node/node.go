@@ -1,0 +1,245 @@
+// Package node is one gateway, wired from a configuration. Serving, the development gateway, tests and simulations all start this.
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"portcullis/internal/admin"
+	"portcullis/internal/auth"
+	"portcullis/internal/broker/memory"
+	"portcullis/internal/config"
+	"portcullis/internal/gateway"
+	"portcullis/internal/hub"
+	"portcullis/internal/listen"
+	"portcullis/internal/metrics"
+	"portcullis/internal/realm"
+	"portcullis/internal/session"
+	"portcullis/internal/wire"
+	"portcullis/internal/wire/json"
+	"portcullis/internal/wire/mirror"
+)
+
+// Options are what a node needs besides its configuration.
+type Options struct {
+	Config  *config.Config
+	Log     *slog.Logger
+	Version metrics.Build
+	// Plain is one more listener for clients, without TLS, for development on loopback; nil for none.
+	Plain net.Listener
+	// FetchFirst makes Listen fetch the keys of all issuers before it returns, so that the first handshake finds them.
+	FetchFirst bool
+}
+
+// Node is one gateway.
+type Node struct {
+	// Set by New and Listen, then read-only.
+	options  Options
+	config   *config.Config
+	log      *slog.Logger
+	metrics  *metrics.Metrics
+	realms   *realm.Registry
+	hub      *hub.Hub
+	sessions *session.Host
+	gateway  *gateway.Gateway
+	edges    []edge
+	admin    edge
+
+	listening, draining atomic.Bool
+}
+
+// edge is a listener and the server behind it.
+type edge struct {
+	listener net.Listener
+	server   *http.Server
+}
+
+// New builds a node. It reads what the configuration names and checks all of it, and opens nothing. Without an error among the problems
+// there is a node.
+func New(o Options) (*Node, []config.Problem) {
+	dialects := []wire.Dialect{json.Dialect{}, mirror.Dialect{}}
+	m := metrics.New(o.Version, dialects)
+	snapshot, problems := realm.Build(o.Config, realm.Options{
+		Log: o.Log, Keys: m.Keys(), Gate: auth.NewSlots(runtime.GOMAXPROCS(0)),
+	})
+	if snapshot == nil {
+		return nil, problems
+	}
+	n := &Node{options: o, config: o.Config, log: o.Log, metrics: m, realms: realm.NewRegistry(snapshot)}
+	n.hub = hub.New(memory.New(), m.Hub())
+	n.sessions = session.NewHost("n_"+rand.Text()[:8], m.Sessions(), o.Log)
+	n.gateway = gateway.New(gateway.Config{
+		Realms:   n.realms,
+		Hub:      n.hub,
+		Dialects: dialects,
+		Sessions: n.sessions,
+		Observer: m.Gateway(),
+		Log:      o.Log,
+		Ready:    n.Ready,
+	})
+	return n, problems
+}
+
+// Ready reports whether the node can serve: its listeners are open, the engine was reached once, and it does not drain. It depends on no issuer
+// and no tenant.
+func (n *Node) Ready() bool { return n.listening.Load() && !n.draining.Load() }
+
+// Listen opens the listeners. What cannot be opened is an error here, not a line in a log later.
+func (n *Node) Listen(ctx context.Context) (err error) {
+	defer func() {
+		if err != nil {
+			n.closeListeners()
+		}
+	}()
+	if n.options.FetchFirst {
+		if err := n.realms.Current().Fetch(ctx); err != nil {
+			return err
+		}
+	}
+	security, err := n.tls()
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", n.config.Listen.Address)
+	if err != nil {
+		return fmt.Errorf("listen for clients: %w", err)
+	}
+	if security != nil {
+		l = tls.NewListener(l, security)
+	}
+	n.edges = append(n.edges, edge{l, n.server(n.gateway)})
+	if n.options.Plain != nil {
+		n.edges = append(n.edges, edge{n.options.Plain, n.server(n.gateway)})
+	}
+	if l, err = net.Listen("tcp", n.config.Admin.Address); err != nil {
+		return fmt.Errorf("listen for administrators: %w", err)
+	}
+	handler, err := n.adminHandler(l.Addr().String())
+	if err != nil {
+		l.Close()
+		return err
+	}
+	n.admin = edge{l, n.server(handler)}
+	return nil
+}
+
+// tls returns the clients' TLS, nil where the configuration asks for plaintext.
+func (n *Node) tls() (*tls.Config, error) {
+	l := n.config.Listen
+	if l.TLS == nil {
+		return nil, nil
+	}
+	c, _, err := listen.TLSConfig(listen.Options{
+		CertificateFile:    string(l.TLS.CertificateFile),
+		KeyFile:            string(l.TLS.KeyFile),
+		TLS12:              l.TLS.MinVersion == "1.2",
+		ClientCertificates: clientCertificates[l.ClientCertificates],
+		Observer:           n.metrics.TLS(),
+		Logger:             n.log,
+	})
+	return c, err
+}
+
+var clientCertificates = map[string]listen.ClientCertificates{
+	"none":    listen.NoClientCertificates,
+	"request": listen.RequestClientCertificates,
+	"require": listen.RequireClientCertificates,
+}
+
+func (n *Node) adminHandler(address string) (http.Handler, error) {
+	c := admin.Config{
+		Address: address,
+		Names:   n.config.Admin.Names,
+		Metrics: n.metrics.Handler(),
+		Ready:   n.Ready,
+		Started: n.listening.Load,
+	}
+	if n.config.Admin.TokenFile != "" {
+		secret, err := config.ReadSecret(n.config.Admin.TokenFile)
+		if err != nil {
+			return nil, err
+		}
+		c.Token = secret.Equal
+	}
+	return admin.New(c), nil
+}
+
+// server returns an HTTP/1.1 server with bounds on everything that a stranger may make it wait for or hold.
+func (n *Node) server(h http.Handler) *http.Server {
+	var http1 http.Protocols
+	http1.SetHTTP1(true)
+	return &http.Server{
+		Handler:                      h,
+		ReadHeaderTimeout:            5 * time.Second,
+		ReadTimeout:                  10 * time.Second,
+		WriteTimeout:                 10 * time.Second,
+		IdleTimeout:                  30 * time.Second,
+		MaxHeaderBytes:               16<<10 - 4096, // net/http adds 4096
+		Protocols:                    &http1,
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     listen.ErrorLog(n.log, n.metrics.TLS()),
+	}
+}
+
+func (n *Node) closeListeners() {
+	for _, e := range append(n.edges, n.admin) {
+		if e.listener != nil {
+			e.listener.Close()
+		}
+	}
+}
+
+// Addr is the address of the clients' listener, once it is open; AdminAddr that of the administrators'.
+func (n *Node) Addr() string { return n.edges[0].listener.Addr().String() }
+
+// AdminAddr is the address of the administrators' listener.
+func (n *Node) AdminAddr() string { return n.admin.listener.Addr().String() }
+
+// Run serves until ctx ends, then drains, and returns when nothing of the node is left. Listen was called before. When ctx was cancelled
+// with [ErrNow] as its cause, balancers are given no time.
+func (n *Node) Run(ctx context.Context) error {
+	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	all, failed := errgroup.WithContext(inner)
+	all.Go(func() error { return n.hub.Run(failed) })
+	all.Go(func() error { n.realms.Current().Run(failed); return nil })
+	all.Go(func() error { n.tidy(failed); return nil })
+	select { // nobody is let in before a message can be
+	case <-n.hub.Reached():
+		n.listening.Store(true)
+		n.metrics.Ready(true)
+	case <-ctx.Done():
+	case <-failed.Done():
+	}
+	for _, e := range append(n.edges, n.admin) {
+		all.Go(func() error { return served(e.server.Serve(e.listener)) })
+	}
+	select {
+	case <-ctx.Done():
+		n.drain(context.Cause(ctx), failed)
+	case <-failed.Done():
+		n.log.Error("a part of the node failed; it stops", "event", "node.failed", "error", context.Cause(failed))
+		n.drain(ErrNow, failed)
+	}
+	n.sessions.Close()
+	stop()
+	return all.Wait()
+}
+
+func served(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,151 @@
+package realm
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"portcullis/internal/auth"
+	"portcullis/internal/auth/jwt"
+	"portcullis/internal/auth/jwt/jwks"
+	"portcullis/internal/auth/mtls"
+	"portcullis/internal/config"
+	"portcullis/internal/limit"
+	"portcullis/internal/tenant"
+)
+
+// Options are what a snapshot needs besides its configuration.
+type Options struct {
+	Log  *slog.Logger
+	Keys jwks.Observer // nil for none
+	// Gate bounds how many signatures are verified at once, of tokens and certificates together.
+	Gate auth.Gate
+}
+
+// builder is one building of a snapshot. It goes on after a problem, so that an operator hears of all of them at once.
+type builder struct {
+	config   *config.Config
+	options  Options
+	problems []config.Problem
+
+	snapshot    *Snapshot
+	issuers     []jwt.Issuer
+	authorities []mtls.Authority
+	sources     map[string]*jwks.Source // by issuer and place: tenants that share an issuer share its keys
+}
+
+// Build compiles every tenant of a configuration and runs its policy tests. It reads the key and authority files, and fetches nothing. It
+// returns a snapshot unless one of the problems is an error.
+func Build(c *config.Config, o Options) (*Snapshot, []config.Problem) {
+	b := &builder{
+		config: c, options: o,
+		snapshot: &Snapshot{tenants: make(map[tenant.ID]*Tenant)},
+		sources:  make(map[string]*jwks.Source),
+	}
+	for i := range c.Tenants {
+		b.tenant(&c.Tenants[i])
+	}
+	b.verifiers()
+	if config.Failed(b.problems) {
+		return nil, b.problems
+	}
+	b.snapshot.keys = slices.Collect(maps.Values(b.sources))
+	return b.snapshot, b.problems
+}
+
+func (b *builder) add(p config.Problem) { b.problems = append(b.problems, p) }
+
+func (b *builder) tenant(c *config.Tenant) {
+	id, err := tenant.Parse(c.ID)
+	if err != nil {
+		b.add(c.Problem("id", "%v", err))
+		return
+	}
+	if b.snapshot.tenants[id] != nil {
+		b.add(c.Problem("id", "tenant %s is configured twice; ids are unique", id))
+		return
+	}
+	t := &Tenant{ID: id, Account: limit.NewTenant(limitsOf(c.Limits)), origins: make(map[string]struct{})}
+	for _, origin := range c.Origins {
+		t.origins[origin] = struct{}{}
+	}
+	b.snapshot.tenants[id] = t
+	b.policy(c, t)
+	for i := range c.Issuers {
+		b.issuer(c, id, i)
+	}
+	if c.Certificates != nil {
+		b.authority(c, id)
+	}
+	b.alone(c, id)
+}
+
+func limitsOf(l config.Limits) limit.Limits {
+	return limit.Limits{
+		Connections:              int(l.Connections),
+		ConnectionsPerUser:       int(l.ConnectionsPerUser),
+		SubscriptionsPerConn:     int(l.SubscriptionsPerConnection),
+		MessageSize:              int(l.MessageSize),
+		MessagesPerSecond:        int(l.MessagesPerSecond),
+		MessagesPerSecondPerUser: int(l.MessagesPerSecondPerUser),
+		MessagesPerSecondPerConn: int(l.MessagesPerSecondPerConnection),
+		BytesPerSecondPerConn:    int(l.BytesPerSecondPerConnection),
+	}
+}
+
+// policy compiles the rules and asks them the tenant's tests.
+func (b *builder) policy(c *config.Tenant, t *Tenant) {
+	policy, problems := Policy(t.ID, c)
+	if policy != nil {
+		t.Policy = policy
+		problems = policy.RunTests(Tests(c))
+	}
+	for _, p := range problems {
+		b.add(c.Problem(p.Path, "%s", p.Message))
+	}
+}
+
+// Run keeps the keys fresh until ctx ends.
+func (s *Snapshot) Run(ctx context.Context) {
+	var all sync.WaitGroup
+	for _, k := range s.keys {
+		all.Go(func() { k.Run(ctx) })
+	}
+	all.Wait()
+}
+
+// Fetch reads every key set once, and returns what failed. It is for a configuration that is being checked, and for whoever cannot
+// wait until Run has fetched.
+func (s *Snapshot) Fetch(ctx context.Context) error {
+	errs := make([]error, len(s.keys))
+	var all sync.WaitGroup
+	for i, k := range s.keys {
+		all.Go(func() { errs[i] = k.Fetch(ctx) })
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// beside adds to a token's principal the certificate that was shown with it.
+func (s *Snapshot) beside(ctx context.Context, p *auth.Principal, chain []*x509.Certificate, now time.Time) (*auth.Principal, error) {
+	if s.certificates == nil {
+		return nil, auth.Refuse(auth.CertificateUntrusted, "no tenant has authorities for certificates")
+	}
+	id, expires, err := s.certificates.Tenant(ctx, chain, now)
+	if err != nil {
+		return nil, err
+	}
+	if id != p.Tenant {
+		return nil, auth.Refuse(auth.CertificateTenant, "the token is of tenant %s, the certificate beside it of tenant %s", p.Tenant, id)
+	}
+	p.Certificate = true
+	if expires.Before(p.Expires) {
+		p.Expires = expires
+	}
+	return p, nil
+}

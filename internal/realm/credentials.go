@@ -1,0 +1,120 @@
+package realm
+
+import (
+	"fmt"
+	"time"
+
+	"portcullis/internal/auth/jwt"
+	"portcullis/internal/auth/jwt/jwks"
+	"portcullis/internal/auth/mtls"
+	"portcullis/internal/config"
+	"portcullis/internal/tenant"
+)
+
+// issuer reads one issuer's settings and finds its keys.
+func (b *builder) issuer(c *config.Tenant, id tenant.ID, i int) {
+	s := c.Issuers[i]
+	source := b.source(c, i)
+	if source == nil {
+		return
+	}
+	b.issuers = append(b.issuers, jwt.Issuer{
+		Tenant: id, Issuer: s.Issuer, Audience: s.Audience, AudienceClaim: s.AudienceClaim,
+		Algorithms: s.Algorithms, Types: typesOf(s.Types), RolesClaim: s.RolesClaim, Prefix: s.Prefix,
+		MaxLifetime: time.Duration(s.MaxLifetime), Leeway: time.Duration(s.Leeway),
+		Keys: source,
+	})
+}
+
+// typesOf turns the configuration's word for a missing typ into the verifier's.
+func typesOf(configured []string) []string {
+	types := make([]string, len(configured))
+	for i, t := range configured {
+		if t != "absent" {
+			types[i] = t
+		}
+	}
+	return types
+}
+
+// source returns the keys of an issuer, the same for everybody who reads them from the same place.
+func (b *builder) source(c *config.Tenant, i int) *jwks.Source {
+	s := c.Issuers[i]
+	place := s.JWKSURI + string(s.JWKSFile)
+	key := fmt.Sprintf("%q %q", s.Issuer, place)
+	if known := b.sources[key]; known != nil {
+		return known
+	}
+	o := jwks.Options{Issuer: s.Issuer, Observer: b.options.Keys, Log: b.options.Log}
+	made, member, err := (*jwks.Source)(nil), "jwks_uri", error(nil)
+	if s.JWKSFile != "" {
+		member = "jwks_file"
+		made, err = jwks.File(string(s.JWKSFile), o)
+	} else {
+		made, err = jwks.URL(s.JWKSURI, nil, o)
+	}
+	if err != nil {
+		b.add(c.Problem(fmt.Sprintf("issuers[%d].%s", i, member), "%v", err))
+		return nil
+	}
+	b.sources[key] = made
+	return made
+}
+
+// authority reads a tenant's certificate authorities.
+func (b *builder) authority(c *config.Tenant, id tenant.ID) {
+	certs, err := mtls.LoadAuthorities(string(c.Certificates.AuthoritiesFile), time.Now())
+	if err != nil {
+		b.add(c.Problem("certificates.authorities_file", "%v", err))
+		return
+	}
+	if b.config.Listen.ClientCertificates == "none" {
+		b.add(c.Warning("certificates", "no client is asked for a certificate; set listen.client_certificates to request or require"))
+	}
+	b.authorities = append(b.authorities, mtls.Authority{Tenant: id, Certs: certs, Identity: mtls.Identity(c.Certificates.Identity)})
+}
+
+// alone checks what one tenant's issuers and authorities say to each other, where the place is known. What tenants
+// say to each other is checked by verifiers.
+func (b *builder) alone(c *config.Tenant, id tenant.ID) {
+	var own []jwt.Issuer
+	for _, i := range b.issuers {
+		if i.Tenant == id {
+			own = append(own, i)
+		}
+	}
+	if _, err := jwt.NewVerifier(own, b.options.Gate); err != nil {
+		b.add(c.Problem("issuers", "%v", err))
+	}
+	for _, a := range b.authorities {
+		if a.Tenant != id {
+			continue
+		}
+		if _, err := mtls.New([]mtls.Authority{a}, b.options.Gate); err != nil {
+			b.add(c.Problem("certificates", "%v", err))
+		}
+	}
+}
+
+// verifiers makes what believes credentials, of all tenants together.
+func (b *builder) verifiers() {
+	if config.Failed(b.problems) {
+		return
+	}
+	if len(b.issuers) > 0 {
+		v, err := jwt.NewVerifier(b.issuers, b.options.Gate)
+		if err != nil {
+			b.add(b.config.Problem("tenants", "%v", err))
+		} else {
+			b.snapshot.tokens = v
+		}
+	}
+	if len(b.authorities) > 0 {
+		v, err := mtls.New(b.authorities, b.options.Gate)
+		if err != nil {
+			b.add(b.config.Problem("tenants", "%v", err))
+		} else {
+			b.snapshot.certificates = v
+		}
+	}
+}

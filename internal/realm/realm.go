@@ -1,0 +1,88 @@
+// Package realm holds all that a tenant is right now: whom it believes, what its rules allow, what it may use and which pages may speak
+// for it, in one immutable snapshot that is swapped at once.
+package realm
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"portcullis/internal/acl"
+	"portcullis/internal/auth"
+	"portcullis/internal/auth/jwt/jwks"
+	"portcullis/internal/auth/mtls"
+	"portcullis/internal/limit"
+	"portcullis/internal/tenant"
+)
+
+// Tenant is one tenant's part of a snapshot. It is immutable but for its account.
+type Tenant struct {
+	ID      tenant.ID
+	Policy  *acl.Policy
+	Account *limit.Tenant
+	origins map[string]struct{}
+}
+
+// AllowsOrigin reports whether pages of an origin may connect: it must stand in the tenant's list, to the byte (RFC 6454, section 6.2).
+func (t *Tenant) AllowsOrigin(origin string) bool {
+	_, ok := t.origins[origin]
+	return ok
+}
+
+// Snapshot is every tenant at one moment.
+type Snapshot struct {
+	tenants      map[tenant.ID]*Tenant
+	tokens       auth.Verifier  // nil without an issuer
+	certificates *mtls.Verifier // nil without an authority
+	keys         []*jwks.Source // run by Run
+}
+
+// Tenant returns a tenant, nil when there is none of this id.
+func (s *Snapshot) Tenant(id tenant.ID) *Tenant { return s.tenants[id] }
+
+// Tenants returns how many there are.
+func (s *Snapshot) Tenants() int { return len(s.tenants) }
+
+// Authenticate decides whom a credential speaks for. Errors wrap an [*auth.Refusal]. A certificate beside a token must be of the token's tenant, and the
+// principal's right then ends with the first of the two.
+func (s *Snapshot) Authenticate(ctx context.Context, c auth.Credential, now time.Time) (*auth.Principal, *Tenant, error) {
+	p, err := s.verify(ctx, c, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	t := s.tenants[p.Tenant]
+	if t == nil {
+		return nil, nil, auth.Refuse(auth.BadIssuer, "tenant %s is not configured", p.Tenant)
+	}
+	return p, t, nil
+}
+
+func (s *Snapshot) verify(ctx context.Context, c auth.Credential, now time.Time) (*auth.Principal, error) {
+	if c.Method == auth.Certificate {
+		if s.certificates == nil {
+			return nil, auth.Refuse(auth.CertificateUntrusted, "no tenant has authorities for certificates")
+		}
+		return s.certificates.Verify(ctx, c, now)
+	}
+	if s.tokens == nil {
+		return nil, auth.Refuse(auth.BadIssuer, "no tenant has an issuer of tokens")
+	}
+	p, err := s.tokens.Verify(ctx, c, now)
+	if err != nil || len(c.Chain) == 0 {
+		return p, err
+	}
+	return s.beside(ctx, p, c.Chain, now)
+}
+
+// Registry gives everybody the current snapshot.
+type Registry struct{ current atomic.Pointer[Snapshot] }
+
+// NewRegistry returns a registry whose current snapshot is s.
+func NewRegistry(s *Snapshot) *Registry {
+	r := new(Registry)
+	r.current.Store(s)
+	return r
+}
+
+// Current returns the newest snapshot. Whoever asks two questions that belong together asks one snapshot.
+func (r *Registry) Current() *Snapshot { return r.current.Load() }
