@@ -59,7 +59,7 @@ func (s *Session) ping() {
 
 // ponged hears the answer to a ping.
 func (s *Session) ponged(rtt time.Duration) {
-	s.host.Observer.Pong(rtt)
+	s.host.observer.Pong(rtt)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.awaits && s.goodbye == nil {

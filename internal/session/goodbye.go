@@ -128,8 +128,8 @@ func (s *Session) report(r Report) {
 	r.Duration = time.Since(s.opened)
 	r.Requests, r.Delivered = s.requests, s.delivered.Load()
 	r.BytesIn, r.BytesOut = s.socket.Traffic()
-	s.host.Observer.Closed(&r)
-	s.host.Log.LogAttrs(context.Background(), slog.LevelInfo, "connection ended",
+	s.host.observer.Closed(&r)
+	s.host.log.LogAttrs(context.Background(), slog.LevelInfo, "connection ended",
 		slog.String("event", "connection.closed"),
 		slog.String("connection", s.id),
 		slog.String("tenant", s.principal.Tenant.String()),

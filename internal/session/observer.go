@@ -18,3 +18,6 @@ type Observer interface {
 	Pong(rtt time.Duration)
 	Closed(r *Report)
 }
+
+// Kinds lists what Sent may tell, for label sets that are created at zero.
+var Kinds = []string{"welcome", "ok", "error"}

@@ -1,65 +1,46 @@
 package session
 
 import (
-	"runtime/debug"
-	"sync"
 	"time"
 
 	"portcullis/internal/wire"
 )
 
-// buffers hold the payload of the message that is being read. A quiet connection has none.
-var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }}
-
-// keepBuffer is the largest buffer that is worth keeping.
-const keepBuffer = 64 << 10
-
-// readSafely keeps a mistake of ours in one connection: it ends that one, loudly, and nobody else's.
-func (s *Session) readSafely() (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.host.Log.Error("session panicked", "event", "session.panic", "connection", s.id, "panic", p, "stack", string(debug.Stack()))
-			s.End(wire.ClosedInternal, 0)
-		}
-	}()
-	return s.read()
-}
-
-// read serves messages until the connection ends, and returns why. A close decided on elsewhere makes it end too.
+// read gives every message to a pair of hands and waits for them, until the connection ends; it returns why. A close decided on elsewhere
+// makes it end too.
 func (s *Session) read() error {
-	for {
+	for !s.ending() {
 		op, err := s.socket.Next()
 		if err != nil {
 			return err
 		}
-		if err := s.message(op); err != nil || s.ending() {
+		e := s.host.errands.Get().(*errand)
+		e.payload, err = s.socket.Payload(e.payload, s.welcome.MessageSize)
+		if err == nil {
+			e.session, e.op = s, op
+			s.host.hand(e)
+			<-e.done
+		}
+		s.host.putBack(e)
+		if err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
-func (s *Session) message(op wire.Opcode) error {
-	buf := buffers.Get().(*[]byte)
-	payload, err := s.socket.Payload(*buf, s.welcome.MessageSize)
-	if err != nil {
-		buffers.Put(buf)
-		return err
-	}
+// message serves what is in one message.
+func (s *Session) message(op wire.Opcode, payload []byte) {
 	if refuse := s.codec.Decode(op, payload, s.serve); refuse != (wire.Close{}) {
 		s.End(refuse, 0)
 	}
-	if cap(payload) <= keepBuffer {
-		*buf = payload[:0]
-	}
-	buffers.Put(buf)
-	return nil
 }
 
 // serve answers one request and reports whether the session goes on.
 func (s *Session) serve(r wire.Request, fault *wire.Fault) bool {
 	now := time.Now()
 	s.requests++
-	s.host.Observer.Received(r.Verb, r.Size)
+	s.host.observer.Received(r.Verb, r.Size)
 	if over := s.member.Admit(now, r.Size); over != nil {
 		s.answer(&r, over)
 		if s.refusals == nil {
@@ -87,7 +68,7 @@ func (s *Session) do(r *wire.Request, now time.Time) {
 	case wire.Echo:
 		s.answer(r, s.member.Echo(r.Channel))
 	case wire.Publish:
-		s.answer(r, s.member.Publish(s.host.Context, r.Channel, r.Data))
+		s.answer(r, s.member.Publish(s.host.context, r.Channel, r.Data))
 	case wire.Subscribe:
 		s.subscribe(r)
 	case wire.Unsubscribe:
@@ -123,7 +104,7 @@ func (s *Session) reply(r *wire.Reply) {
 	kind := "ok"
 	if r.Fault != nil {
 		kind = "error"
-		s.host.Observer.Refused(r.Verb, r.Fault.Code)
+		s.host.observer.Refused(r.Verb, r.Fault.Code)
 	}
 	frame, told := s.codec.AppendReply(nil, r)
 	if !told {

@@ -1,12 +1,10 @@
 // Package session runs one client's connection from its welcome to its goodbye.
 //
-// Two parties move a session: its reading goroutine, which Run is, owns the requests and the subscriptions; everybody else, the hub's
-// dispatchers, the clock and the roster, may only Deliver and End.
+// Two parties move a session: its reading goroutine, which Run is, and the hands that it waits for own the requests and the subscriptions;
+// everybody else, the hub's dispatchers, the clock and the roster, may only Deliver and End.
 package session
 
 import (
-	"context"
-	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -36,15 +34,6 @@ type Socket interface {
 	Traffic() (in, out uint64)
 }
 
-// Host is what all sessions of a gateway share.
-type Host struct {
-	Node     string
-	Observer Observer
-	Log      *slog.Logger
-	// Context ends when the process must: it ends what a session waits for in the hub, not the session.
-	Context context.Context
-}
-
 // Session is one connection.
 type Session struct {
 	// Set by New, then read-only.
@@ -58,7 +47,7 @@ type Session struct {
 	welcome   wire.Limits
 	opened    time.Time
 
-	// Owned by Run.
+	// Owned by Run, and by the hands that it waits for.
 	member   *hub.Member
 	refusals *refusals
 	requests uint64
@@ -91,7 +80,7 @@ type Config struct {
 	Join func(hub.Subscriber) *hub.Member
 }
 
-// New returns a session that does nothing until Run.
+// New returns a session that has said its welcome and does nothing more until Run.
 func New(h *Host, c Config) *Session {
 	s := &Session{
 		host: h, id: c.ID, remote: c.Remote, socket: c.Socket, dialect: c.Dialect, codec: c.Dialect.Open(),
@@ -99,6 +88,9 @@ func New(h *Host, c Config) *Session {
 		pingEvery: jitter(PingEvery),
 	}
 	s.member = c.Join(s)
+	s.socket.OnPong(s.ponged)
+	h.observer.Opened(s.dialect.Subprotocol())
+	s.greet() // here, and not on the small stack of Run
 	return s
 }
 
@@ -114,11 +106,8 @@ func (s *Session) Dialect() wire.Dialect { return s.dialect }
 
 // Run serves the client until the connection has ended. It closes the socket, leaves the hub and starts nothing that outlives it.
 func (s *Session) Run() {
-	s.host.Observer.Opened(s.dialect.Subprotocol())
-	s.socket.OnPong(s.ponged)
-	s.greet()
 	s.startClock()
-	err := s.readSafely()
+	err := s.read()
 	s.stopClock()
 	end := s.leave(err)
 	s.member.Leave()
@@ -131,7 +120,7 @@ func (s *Session) greet() {
 		Tenant:     s.principal.Tenant.String(),
 		User:       s.principal.User,
 		Segment:    s.principal.Segment,
-		Node:       s.host.Node,
+		Node:       s.host.node,
 		Expires:    s.principal.Expires,
 		Ping:       PingEvery,
 		Limits:     s.welcome,
@@ -158,5 +147,5 @@ func (s *Session) send(kind string, frame []byte) {
 		s.failed(err)
 		return
 	}
-	s.host.Observer.Sent(kind, len(frame))
+	s.host.observer.Sent(kind, len(frame))
 }

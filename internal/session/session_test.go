@@ -84,7 +84,7 @@ func newStage(t *testing.T) *stage {
 	hubDone := make(chan struct{})
 	go func() { h.Run(ctx); close(hubDone) }()
 	<-h.Reached()
-	host := &session.Host{Node: "n_1", Observer: s.book, Log: slog.New(slog.NewJSONHandler(s.log, nil)), Context: ctx}
+	host := session.NewHost("n_1", s.book, slog.New(slog.NewJSONHandler(s.log, nil)))
 	var running sync.WaitGroup
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, err := socket.Accept(w, r, "")
@@ -102,6 +102,7 @@ func newStage(t *testing.T) *stage {
 		server.Close()
 		<-serverDone
 		running.Wait()
+		host.Close()
 		cancel()
 		<-hubDone
 	})

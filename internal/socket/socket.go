@@ -1,7 +1,7 @@
 // Package socket speaks WebSocket (RFC 6455) with one client: it accepts the handshake, reads messages within bounds, and writes
 // frames without ever waiting for the client.
 //
-// The library reads, answers pings and shakes hands at the end. Our frames pass it by: they are made once for all
+// The library reads and shakes hands at the end. Our frames pass it by: they are made once for all
 // subscribers and go straight to the socket, through the same wrapper as the library's, one at a time and whole.
 package socket
 
@@ -23,7 +23,7 @@ import (
 )
 
 const (
-	readerSize = 512 // what is read ahead; a larger payload is read past the buffer
+	readerSize = 256 // what is read ahead, most messages whole; a larger payload is read past the buffer
 	writerSize = 128 // a control frame has 127 bytes at most, and leaves in one write
 
 	// settleBy bounds how long a goodbye waits behind what the client has not read yet.
@@ -61,6 +61,7 @@ func Accept(w http.ResponseWriter, r *http.Request, subprotocol string) (*Conn, 
 	options := &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // the gateway has checked Origin, exactly and before
 		CompressionMode:    websocket.CompressionDisabled,
+		OnPingReceived:     c.gotPing,
 		OnPongReceived:     c.gotPong,
 	}
 	if subprotocol != "" {
@@ -181,6 +182,15 @@ func (c *Conn) Ping() error {
 	binary.BigEndian.PutUint64(frame[2:], uint64(time.Since(born)))
 	_, err := c.pipe.send(frame, 0)
 	return err
+}
+
+// gotPing answers a ping without the library: an answer that had to wait for the client would keep us from reading, and its road is long enough
+// to double the stack of a goroutine that only waits. A client whose outbox is full has other troubles than a missing pong.
+func (c *Conn) gotPing(_ context.Context, payload []byte) bool {
+	frame := make([]byte, 0, 2+len(payload))
+	frame = append(append(frame, 0x8a, byte(len(payload))), payload...)
+	_, _ = c.pipe.send(frame, 0)
+	return false
 }
 
 // OnPong sets what is called, on the reading goroutine, for each answer to a ping.

@@ -65,7 +65,7 @@ func TestASlowClientGetsEverythingInOrderOnceItReads(t *testing.T) {
 	<-ended
 }
 
-// The library answers pings by itself; a pong must not land inside a frame that is cut.
+// A pong must not land inside a frame that is cut.
 func TestAControlFrameWaitsBehindACutFrame(t *testing.T) {
 	p, c, sent := stuck(t)
 	ended := reading(c)
