@@ -68,9 +68,6 @@ func (b *builder) authority(c *config.Tenant, id tenant.ID) {
 		b.add(c.Problem("certificates.authorities_file", "%v", err))
 		return
 	}
-	if b.config.Listen.ClientCertificates == "none" {
-		b.add(c.Warning("certificates", "no client is asked for a certificate; set listen.client_certificates to request or require"))
-	}
 	b.authorities = append(b.authorities, mtls.Authority{Tenant: id, Certs: certs, Identity: mtls.Identity(c.Certificates.Identity)})
 }
 

@@ -1,0 +1,406 @@
+package gateway_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"portcullis/internal/acl"
+	"portcullis/internal/auth"
+	"portcullis/internal/auth/authtest"
+	"portcullis/internal/broker/memory"
+	"portcullis/internal/config"
+	"portcullis/internal/gateway"
+	"portcullis/internal/hub"
+	"portcullis/internal/realm"
+	"portcullis/internal/session"
+	"portcullis/internal/testnet"
+	"portcullis/internal/wire"
+	wirejson "portcullis/internal/wire/json"
+	"portcullis/internal/wire/mirror"
+)
+
+// ledger counts handshakes by reason, and forgets the rest.
+type ledger struct {
+	mu      sync.Mutex
+	reasons map[auth.Reason]int
+}
+
+func (l *ledger) Handshake(reason auth.Reason, _ gateway.Fault, _ time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.reasons[reason]++
+}
+
+func (l *ledger) count(reason auth.Reason) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.reasons[reason]
+}
+
+func (*ledger) Decided(acl.Action, acl.Decision) {}
+func (*ledger) Delivered(*hub.Batch)             {}
+func (*ledger) Subscriptions(int)                {}
+func (*ledger) Channels(int)                     {}
+func (*ledger) Opened(string)                    {}
+func (*ledger) Received(wire.Verb, int)          {}
+func (*ledger) Sent(string, int)                 {}
+func (*ledger) Refused(wire.Verb, wire.Code)     {}
+func (*ledger) Pong(time.Duration)               {}
+func (*ledger) Closed(*session.Report)           {}
+
+// door is a gateway over a network in memory.
+type door struct {
+	*gateway.Gateway
+	t      *testing.T
+	net    *testnet.Listener
+	issuer *authtest.Issuer
+	ledger *ledger
+	ready  bool
+}
+
+func open(t *testing.T) *door {
+	d := &door{t: t, net: testnet.Listen(), issuer: authtest.New("https://id.acme.example"), ledger: &ledger{reasons: make(map[auth.Reason]int)}, ready: true}
+	file := d.issuer.WriteJWKS(t)
+	c, problems := config.Parse("portcullis.yaml", []byte(`
+listen: {plaintext: true}
+tenants:
+  - id: acme
+    origins: ["https://app.acme.example"]
+    limits: {connections: 3, connections_per_user: 2}
+    issuers: [{issuer: "https://id.acme.example", audience: portcullis, jwks_file: "`+file+`"}]
+    rules: [{name: echo, allow: [echo], channels: ["echo"], for: {roles: [prober]}}]
+`))
+	if config.Failed(problems) {
+		t.Fatal(problems)
+	}
+	log := slog.New(slog.DiscardHandler)
+	snapshot, problems := realm.Build(c, realm.Options{Log: log, Gate: auth.NewSlots(1)})
+	if snapshot == nil {
+		t.Fatal(problems)
+	}
+	h := hub.New(memory.New(), d.ledger)
+	sessions := session.NewHost("n_1", d.ledger, log)
+	d.Gateway = gateway.New(gateway.Config{
+		Realms: realm.NewRegistry(snapshot), Hub: h, Dialects: []wire.Dialect{wirejson.Dialect{}, mirror.Dialect{}},
+		Sessions: sessions, Observer: d.ledger, Log: log, Ready: func() bool { return d.ready },
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	all.Go(func() { h.Run(ctx) })
+	server := &http.Server{Handler: d}
+	all.Go(func() { server.Serve(d.net) })
+	t.Cleanup(func() {
+		d.Roster().Empty(ctx)
+		server.Close()
+		sessions.Close()
+		cancel()
+		all.Wait()
+	})
+	return d
+}
+
+// ask sends a request as it stands and returns the answer, with the problem in it.
+func (d *door) ask(request string) (*http.Response, map[string]any) {
+	d.t.Helper()
+	c, err := d.net.Dial(d.t.Context())
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Write([]byte(request)); err != nil {
+		d.t.Fatal(err)
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var body map[string]any
+	if answer.StatusCode >= 400 {
+		if err := json.NewDecoder(answer.Body).Decode(&body); err != nil {
+			d.t.Fatalf("%d without a problem: %v", answer.StatusCode, err)
+		}
+	}
+	return answer, body
+}
+
+// handshake is a good request, with what edit does to its lines.
+func (d *door) handshake(edit ...string) string {
+	lines := []string{
+		"GET /v1/ws HTTP/1.1", "Host: edge", "Connection: keep-alive, Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Authorization: Bearer " + d.issuer.Token("ana"),
+	}
+	for _, e := range edit {
+		if without, ok := strings.CutPrefix(e, "-"); ok {
+			lines = slicesDeletePrefix(lines, without)
+		} else {
+			lines = append(lines, e)
+		}
+	}
+	return strings.Join(lines, "\r\n") + "\r\n\r\n"
+}
+
+func slicesDeletePrefix(lines []string, prefix string) (kept []string) {
+	for _, l := range lines {
+		if !strings.HasPrefix(l, prefix) {
+			kept = append(kept, l)
+		}
+	}
+	return kept
+}
+
+func (d *door) dial(options ...func(*websocket.DialOptions)) (*websocket.Conn, error) {
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return d.net.Dial(ctx) }}
+	o := &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}, HTTPHeader: http.Header{"Authorization": {"Bearer " + d.issuer.Token("ana")}}}
+	for _, f := range options {
+		f(o)
+	}
+	c, _, err := websocket.Dial(d.t.Context(), "ws://edge/v1/ws", o)
+	if err == nil {
+		d.t.Cleanup(func() { c.CloseNow() })
+	}
+	return c, err
+}
+
+func TestARequestThatIsNoHandshakeIsAnswered(t *testing.T) {
+	d := open(t)
+	tests := []struct {
+		name, request string
+		status        int
+		code          wire.Code
+		reason        auth.Reason
+	}{
+		{"no upgrade", d.handshake("-Upgrade"), 426, wire.UpgradeRequired, gateway.UpgradeRequired},
+		{"no connection upgrade", d.handshake("-Connection"), 426, wire.UpgradeRequired, gateway.UpgradeRequired},
+		{"version 8", d.handshake("-Sec-WebSocket-Version", "Sec-WebSocket-Version: 8"), 426, wire.UpgradeRequired, gateway.UpgradeRequired},
+		{"two versions", d.handshake("Sec-WebSocket-Version: 13"), 426, wire.UpgradeRequired, gateway.UpgradeRequired},
+		{"no key", d.handshake("-Sec-WebSocket-Key"), 400, wire.BadHandshake, gateway.BadHandshake},
+		{"two keys", d.handshake("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="), 400, wire.BadHandshake, gateway.BadHandshake},
+		{"a short key", d.handshake("-Sec-WebSocket-Key", "Sec-WebSocket-Key: YWJj"), 400, wire.BadHandshake, gateway.BadHandshake},
+		{"a body with a length", d.handshake("Content-Length: 3") + "abc", 400, wire.BadHandshake, gateway.BadHandshake},
+		{"a body of no bytes", d.handshake("Content-Length: 0"), 400, wire.BadHandshake, gateway.BadHandshake},
+		{"a body in chunks", d.handshake("Transfer-Encoding: chunked") + "0\r\n\r\n", 400, wire.BadHandshake, gateway.BadHandshake},
+		{"a query", strings.Replace(d.handshake(), "/v1/ws", "/v1/ws?x=1", 1), 400, wire.BadHandshake, auth.CredentialInURL},
+		{"an empty query", strings.Replace(d.handshake(), "/v1/ws", "/v1/ws?", 1), 400, wire.BadHandshake, auth.CredentialInURL},
+		{"a forwarded certificate", d.handshake("Client-Cert: :AA==:"), 400, wire.BadHandshake, auth.ForwardedIdentity},
+		{"an envoy's word for it", d.handshake("x-forwarded-client-cert: Hash=00"), 400, wire.BadHandshake, auth.ForwardedIdentity},
+		{"no credential", d.handshake("-Authorization"), 401, wire.Unauthorized, auth.MissingCredentials},
+		{"a foreign origin", d.handshake("Origin: https://evil.example"), 403, wire.OriginRefused, gateway.OriginRefused},
+		{"two origins", d.handshake("Origin: https://app.acme.example", "Origin: https://app.acme.example"), 403, wire.OriginRefused, gateway.OriginRefused},
+		{"an unknown subprotocol", d.handshake("Sec-WebSocket-Protocol: mqtt, soap"), 400, wire.BadHandshake, gateway.BadSubprotocol},
+		{"a token and no subprotocol", d.handshake("-Authorization", "Sec-WebSocket-Protocol: bearer."+d.issuer.Token("ana")), 400, wire.BadHandshake, gateway.BadSubprotocol},
+		{"echo without a right to it", d.handshake("Sec-WebSocket-Protocol: portcullis.echo.v1"), 403, wire.Forbidden, gateway.EchoForbidden},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			before := d.ledger.count(tt.reason)
+			answer, problem := d.ask(tt.request)
+			if answer.StatusCode != tt.status || problem["code"] != string(tt.code) || problem["status"] != float64(tt.status) {
+				t.Errorf("got %d %v, want %d %s", answer.StatusCode, problem, tt.status, tt.code)
+			}
+			if got := d.ledger.count(tt.reason); got != before+1 {
+				t.Errorf("reason %s was counted %d times, want once", tt.reason, got-before)
+			}
+			if answer.Header.Get("Content-Type") != "application/problem+json" || !answer.Close || problem["instance"] == nil {
+				t.Errorf("got header %v and %v, want a problem with an instance and the end of the connection", answer.Header, problem)
+			}
+			if (tt.status == 401) != (answer.Header.Get("WWW-Authenticate") != "") {
+				t.Errorf("%d has WWW-Authenticate %q", tt.status, answer.Header.Get("WWW-Authenticate"))
+			}
+		})
+	}
+	if n := d.Roster().Len(); n != 0 {
+		t.Errorf("%d sessions live", n)
+	}
+}
+
+func TestPathsThatAreNotThereAreProblemsToo(t *testing.T) {
+	d := open(t)
+	for request, want := range map[string]int{
+		"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n": 404, "POST /v1/ws HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n": 405,
+		"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n": 200,
+	} {
+		if answer, problem := d.ask(request); answer.StatusCode != want {
+			t.Errorf("%.20s: got %d %v, want %d", request, answer.StatusCode, problem, want)
+		}
+	}
+	d.ready = false
+	if answer, _ := d.ask("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"); answer.StatusCode != 503 {
+		t.Errorf("healthz of a node that is not ready: got %d, want 503", answer.StatusCode)
+	}
+}
+
+func TestATokenInTheSubprotocolIsNotAnswered(t *testing.T) {
+	d := open(t)
+	answer, _ := d.ask(d.handshake("-Authorization", "Sec-WebSocket-Protocol: portcullis.v1.json, bearer."+d.issuer.Token("ana")))
+	if answer.StatusCode != 101 || answer.Header.Get("Sec-WebSocket-Protocol") != "portcullis.v1.json" {
+		t.Errorf("got %d, %q; want 101 with portcullis.v1.json alone", answer.StatusCode, answer.Header.Values("Sec-WebSocket-Protocol"))
+	}
+}
+
+func TestAPlaceIsGivenBackHoweverTheHandshakeEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := open(t)
+		for range 3 { // as many as the tenant has
+			d.ask(d.handshake("Origin: https://evil.example"))
+			d.ask(d.handshake("Sec-WebSocket-Protocol: mqtt"))
+		}
+		a, err := d.dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.dial(); err != nil {
+			t.Fatal(err)
+		}
+		answer, problem := d.ask(d.handshake())
+		if answer.StatusCode != 429 || problem["code"] != "quota_exceeded" || answer.Header.Get("Retry-After") == "" {
+			t.Errorf("the user's third: got %d %v", answer.StatusCode, problem)
+		}
+		bob := func(o *websocket.DialOptions) { o.HTTPHeader.Set("Authorization", "Bearer "+d.issuer.Token("bob")) }
+		if _, err := d.dial(bob); err != nil {
+			t.Fatal(err)
+		}
+		if answer, _ := d.ask(d.handshake("-Authorization", "Authorization: Bearer "+d.issuer.Token("eve"))); answer.StatusCode != 429 {
+			t.Errorf("the tenant's fourth: got %d, want 429", answer.StatusCode)
+		}
+		if got := d.ledger.count(gateway.UserFull); got != 1 {
+			t.Errorf("got %d refusals of the user, want 1", got)
+		}
+		if got := d.ledger.count(gateway.TenantFull); got != 1 {
+			t.Errorf("got %d refusals of the tenant, want 1", got)
+		}
+		a.CloseNow()
+		synctest.Wait()
+		if _, err := d.dial(); err != nil {
+			t.Errorf("after one left: %v", err)
+		}
+	})
+}
+
+func TestEverybodyIsAskedToLeaveWithATimeOfTheirOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := open(t)
+		var clients []*websocket.Conn
+		for i := range 3 {
+			c, err := d.dial(func(o *websocket.DialOptions) {
+				o.HTTPHeader.Set("Authorization", "Bearer "+d.issuer.Token(fmt.Sprint("user", i)))
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			clients = append(clients, c)
+		}
+		emptied := make(chan int, 2)
+		go func() {
+			asked, cut := d.Roster().Empty(t.Context())
+			emptied <- asked
+			emptied <- cut
+		}()
+		retries := make(map[string]bool)
+		for _, c := range clients {
+			for {
+				_, _, err := c.Read(t.Context())
+				if err == nil {
+					continue
+				}
+				var reason struct {
+					Code  string `json:"code"`
+					Retry int    `json:"retry_ms"`
+				}
+				ce := err.Error()
+				_, text, _ := strings.Cut(ce, "reason = ")
+				text, _ = strconv.Unquote(text)
+				if websocket.CloseStatus(err) != 4000 || json.Unmarshal([]byte(text), &reason) != nil || reason.Code != "draining" || reason.Retry < 500 {
+					t.Errorf("got %v, want 4000 draining with retry_ms", err)
+				}
+				retries[text] = true
+				break
+			}
+		}
+		if asked, cut := <-emptied, <-emptied; asked != 3 || cut != 0 {
+			t.Errorf("%d were asked and %d cut, want 3 and 0", asked, cut)
+		}
+		if len(retries) < 2 {
+			t.Errorf("everybody was told the same: %v", retries)
+		}
+		if answer, problem := d.ask(d.handshake()); answer.StatusCode != 503 || problem["code"] != "unavailable" || answer.Header.Get("Retry-After") == "" {
+			t.Errorf("a handshake to an empty house: got %d %v", answer.StatusCode, problem)
+		}
+	})
+}
+
+func TestWhoDoesNotLeaveInTimeIsCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := open(t)
+		c, err := d.net.Dial(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.Write([]byte(d.handshake())) // and never reads
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		start := time.Now()
+		_, cut := d.Roster().Empty(ctx)
+		if took := time.Since(start); cut != 1 || took != 3*time.Second {
+			t.Errorf("%d were cut after %v, want 1 after 3s", cut, took)
+		}
+	})
+}
+
+func TestAClosedGatewayRefuses(t *testing.T) {
+	d := open(t)
+	d.Close()
+	if answer, problem := d.ask(d.handshake()); answer.StatusCode != 503 || d.ledger.count(gateway.Draining) != 1 {
+		t.Errorf("got %d %v", answer.StatusCode, problem)
+	}
+}
+
+// A reason without an answer would become the gateway's own failure, a 500 to a client that was at fault.
+func TestEveryReasonHasAnAnswer(t *testing.T) {
+	known := make(map[string]bool)
+	for _, a := range gateway.Answers {
+		known[string(a.Reason)] = true
+	}
+	for _, file := range []string{"../auth/refusal.go", "refusal.go"} {
+		tree, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := 0
+		ast.Inspect(tree, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok || len(spec.Values) != 1 || spec.Type == nil || !strings.HasSuffix(fmt.Sprint(spec.Type), "Reason}") && fmt.Sprint(spec.Type) != "Reason" {
+				return true
+			}
+			if lit, ok := spec.Values[0].(*ast.BasicLit); ok {
+				value, _ := strconv.Unquote(lit.Value)
+				found++
+				if !known[value] {
+					t.Errorf("%s: reason %s (%s) has no answer", file, spec.Names[0], value)
+				}
+			}
+			return true
+		})
+		if found == 0 {
+			t.Errorf("%s: no reason was found", file)
+		}
+	}
+}
