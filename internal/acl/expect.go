@@ -36,11 +36,8 @@ func (p *Policy) RunTests(tests []Test) []Problem {
 			found.add(path, "this test expects nothing; list what is to be allowed or denied")
 		}
 		pr := t.As.principal(p, path+".as", &found)
-		for j, entry := range t.Allow {
-			p.expect(&found, fmt.Sprintf("%s.allow[%d]", path, j), pr, entry, true)
-		}
-		for j, entry := range t.Deny {
-			p.expect(&found, fmt.Sprintf("%s.deny[%d]", path, j), pr, entry, false)
+		for at, e := range t.expectations(path) {
+			p.expect(&found, at, pr, e.entry, e.want)
 		}
 	}
 	return found

@@ -1,0 +1,86 @@
+package metrics
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"portcullis/internal/acl"
+	"portcullis/internal/hub"
+)
+
+// hubObserver implements [hub.Observer].
+type hubObserver struct {
+	decisions
+	messages      prometheus.Counter
+	bytes         prometheus.Counter
+	recipients    prometheus.Histogram
+	durations     prometheus.Histogram
+	subscriptions prometheus.Gauge
+	channels      prometheus.Gauge
+}
+
+func newHub(f promauto.Factory, d decisions, s sent) hubObserver {
+	return hubObserver{
+		decisions: d,
+		messages:  s.messages,
+		bytes:     s.bytes,
+		recipients: newHistogram(f, "fanout_recipients",
+			"To how many subscribers of this node a message went, one observation a message.",
+			1, 10, 100, 1e3, 1e4, 1e5),
+		durations: newHistogram(f, "delivery_duration_seconds",
+			"From the moment that the gateway accepted a message until it was written or queued for its last subscriber on this node, one "+
+				"observation a message. What waits in the queue of a slow subscriber is not in it.",
+			.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10),
+		subscriptions: newGauge(f, "subscriptions", "Subscriptions that connections of this node have now."),
+		channels:      newGauge(f, "channels", "Channels that have at least one subscriber on this node now."),
+	}
+}
+
+// Delivered implements [hub.Observer].
+func (o *hubObserver) Delivered(b *hub.Batch) {
+	o.messages.Add(float64(len(b.Messages) * b.Recipients))
+	o.bytes.Add(float64(b.Bytes))
+	for _, m := range b.Messages {
+		o.recipients.Observe(float64(b.Recipients))
+		// A clock that was set back, on a machine that a message came from, must not make the sum go down.
+		o.durations.Observe(max(0, b.Done.Sub(m.Time).Seconds()))
+	}
+}
+
+// Subscriptions implements [hub.Observer].
+func (o *hubObserver) Subscriptions(change int) { o.subscriptions.Add(float64(change)) }
+
+// Channels implements [hub.Observer].
+func (o *hubObserver) Channels(change int) { o.channels.Add(float64(change)) }
+
+// decision is what tells one decision from another, without the rule's name: rules are the tenants'.
+type decision struct {
+	action  acl.Action
+	allowed bool
+	basis   acl.Basis
+}
+
+// decisions counts answers of the policy, whoever asked.
+type decisions struct{ counted counters[decision] }
+
+func newDecisions(f promauto.Factory) decisions {
+	r := make(rows[decision])
+	for _, action := range acl.Actions {
+		for _, basis := range acl.Bases {
+			allowed, word := basis == acl.ExplicitAllow, "deny"
+			if allowed {
+				word = "allow"
+			}
+			r.row(decision{action, allowed, basis}, action.String(), word, string(basis))
+		}
+	}
+	return decisions{newCounters(f, "acl_decisions_total",
+		"Questions that the rules answered, by what was asked, the answer and what it rests on: a rule that allows, a rule that denies, no rule at all "+
+			"(no_match), or a user of another tenant, which should never happen.",
+		[]string{"action", "decision", "basis"}, r, other, other, other)}
+}
+
+// Decided implements [hub.Observer] and [gateway.Observer].
+func (d decisions) Decided(action acl.Action, answer acl.Decision) {
+	d.counted.of(decision{action, answer.Allowed, answer.Basis}).Inc()
+}
