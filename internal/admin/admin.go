@@ -54,7 +54,7 @@ func get(r chi.Router, path string, h http.Handler) {
 func health(ok func() bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if !ok() {
-			problem(w, wire.Unavailable, "not yet, or not any more")
+			refuse(w, wire.Unavailable, "not yet, or not any more")
 			return
 		}
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -63,10 +63,10 @@ func health(ok func() bool) http.Handler {
 }
 
 func notFound(w http.ResponseWriter, _ *http.Request) {
-	problem(w, wire.NotFound, "there is nothing at this path; there are /livez, /readyz, /startupz and /metrics")
+	refuse(w, wire.NotFound, "there is nothing at this path; there are /livez, /readyz, /startupz and /metrics")
 }
 
 func methodNotAllowed(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Allow", "GET, HEAD")
-	problem(w, wire.MethodNotAllowed, "this path answers GET and HEAD")
+	refuse(w, wire.MethodNotAllowed, "this path answers GET and HEAD")
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"portcullis/internal/problem"
 	"portcullis/internal/wire"
 )
 
@@ -27,9 +28,10 @@ func fromNoOtherSite(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case protection.Check(r) != nil:
-			problem(w, wire.Forbidden, "the request comes from a page of another site")
+			refuse(w, wire.Forbidden, "the request comes from a page of another site")
 		case r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodOptions && !isJSON(r):
-			write(w, http.StatusUnsupportedMediaType, wire.BadRequest, "a request that changes something has Content-Type: application/json")
+			problem.Write(w, problem.Problem{Code: wire.BadRequest, Status: http.StatusUnsupportedMediaType,
+				Detail: "a request that changes something has Content-Type: application/json"})
 		default:
 			next.ServeHTTP(w, r)
 		}
@@ -56,13 +58,13 @@ func bearer(equal func(string) bool) func(http.Handler) http.Handler {
 			given := r.Header.Values("Authorization")
 			if len(given) == 0 {
 				w.Header().Set("WWW-Authenticate", realm)
-				problem(w, wire.Unauthorized, "send the administrators' token as Authorization: Bearer, never in the URL")
+				refuse(w, wire.Unauthorized, "send the administrators' token as Authorization: Bearer, never in the URL")
 				return
 			}
 			scheme, token, _ := strings.Cut(given[0], " ")
 			if len(given) != 1 || !strings.EqualFold(scheme, "bearer") || !equal(token) {
 				w.Header().Set("WWW-Authenticate", realm+`, error="invalid_token"`)
-				problem(w, wire.Unauthorized, "this is not the administrators' token")
+				refuse(w, wire.Unauthorized, "this is not the administrators' token")
 				return
 			}
 			next.ServeHTTP(w, r)

@@ -45,9 +45,9 @@ func (h hosts) only(next http.Handler) http.Handler {
 		switch {
 		case r.URL.Host != "":
 			// Beside a whole URL net/http drops the Host header, and a client that sends one takes this for a proxy.
-			problem(w, wire.Misdirected, "the request's target is a whole URL, as for a proxy: send the path alone")
+			refuse(w, wire.Misdirected, "the request's target is a whole URL, as for a proxy: send the path alone")
 		case !h.has(r):
-			problem(w, wire.Misdirected, "the request asks for a host that this listener is not: use its address or localhost, or have the operator add the "+
+			refuse(w, wire.Misdirected, "the request asks for a host that this listener is not: use its address or localhost, or have the operator add the "+
 				"host to admin.names")
 		default:
 			next.ServeHTTP(w, r)

@@ -2,13 +2,14 @@ package gateway
 
 import (
 	"crypto/rand"
+	"log/slog"
 	"net/http"
 	"time"
 
-	"log/slog"
-
+	"portcullis/internal/auth"
 	"portcullis/internal/hub"
 	"portcullis/internal/limit"
+	"portcullis/internal/problem"
 	"portcullis/internal/session"
 	"portcullis/internal/socket"
 	"portcullis/internal/wire"
@@ -62,9 +63,9 @@ func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, err error, star
 	a := answerTo(err)
 	instance := "h_" + rand.Text()[:16]
 	if a.code == wire.Unauthorized || a.code == wire.TokenExpired {
-		w.Header().Set("WWW-Authenticate", challenge(a.code, a.Reason == "missing_credentials"))
+		w.Header().Set("WWW-Authenticate", challenge(a.code, a.Reason == auth.MissingCredentials))
 	}
-	writeProblem(w, a.code, a.detail, "urn:portcullis:handshake:"+instance, retryAfter(a))
+	answerWith(w, problem.Problem{Code: a.code, Detail: a.detail, Instance: "urn:portcullis:handshake:" + instance, Retry: retryAfter(a)})
 	g.config.Observer.Handshake(a.Reason, a.Fault, time.Since(start))
 	level := slog.LevelInfo
 	if a.Fault == ServerFault {

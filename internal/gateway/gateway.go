@@ -14,6 +14,7 @@ import (
 	"portcullis/internal/auth"
 	"portcullis/internal/channel"
 	"portcullis/internal/hub"
+	"portcullis/internal/problem"
 	"portcullis/internal/realm"
 	"portcullis/internal/session"
 	"portcullis/internal/wire"
@@ -57,11 +58,11 @@ func New(c Config) *Gateway {
 	r.Get("/v1/ws", g.connect)
 	r.Get("/healthz", g.health)
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		writeProblem(w, wire.NotFound, "there is nothing at this path; clients connect at /v1/ws", "", 0)
+		answerWith(w, problem.Problem{Code: wire.NotFound, Detail: "there is nothing at this path; clients connect at /v1/ws"})
 	})
 	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", http.MethodGet)
-		writeProblem(w, wire.MethodNotAllowed, "this path answers GET", "", 0)
+		answerWith(w, problem.Problem{Code: wire.MethodNotAllowed, Detail: "this path answers GET"})
 	})
 	g.routes = r
 	return g
@@ -78,7 +79,7 @@ func (g *Gateway) Close() { g.closed.Store(true) }
 func (g *Gateway) health(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	if !g.config.Ready() {
-		writeProblem(w, wire.Unavailable, "this node is not ready", "", 0)
+		answerWith(w, problem.Problem{Code: wire.Unavailable, Detail: "this node is not ready"})
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

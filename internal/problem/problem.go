@@ -1,0 +1,53 @@
+// Package problem writes errors as problem documents (RFC 9457), the same on the edge and on the admin listener.
+package problem
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+
+	"portcullis/internal/wire"
+)
+
+// Problem is one error as an HTTP answer.
+type Problem struct {
+	Code     wire.Code
+	Status   int           // 0 for the code's own
+	Detail   string        // for the client: what is wrong with this request, and the remedy
+	Instance string        // a URN that the operator finds in the log; empty for none
+	Retry    time.Duration // at most when to come again; 0 where that does not help
+}
+
+// document is the body, as RFC 9457, section 3.1, names its members.
+type document struct {
+	Type     string    `json:"type"`
+	Title    string    `json:"title"`
+	Status   int       `json:"status"`
+	Detail   string    `json:"detail,omitempty"`
+	Instance string    `json:"instance,omitempty"`
+	Code     wire.Code `json:"code"`
+}
+
+// Write answers with p. Headers that the caller set before stay.
+func Write(w http.ResponseWriter, p Problem) {
+	status := p.Status
+	if status == 0 {
+		status = p.Code.Status()
+	}
+	body, _ := json.Marshal(document{ // of texts and numbers: it cannot fail
+		Type: "about:blank", Title: http.StatusText(status), Status: status,
+		Detail: p.Detail, Instance: p.Instance, Code: p.Code,
+	})
+	h := w.Header()
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if seconds := int(p.Retry / time.Second); seconds > 0 {
+		// Spread, so that everybody who was refused at once does not come back at once.
+		h.Set("Retry-After", strconv.Itoa(1+rand.IntN(seconds)))
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
