@@ -1,0 +1,196 @@
+package api_test
+
+import (
+	"cmp"
+	stdjson "encoding/json"
+	"os"
+	"reflect"
+	"testing"
+	"time"
+
+	"portcullis/internal/channel"
+	"portcullis/internal/message"
+	"portcullis/internal/wire"
+	"portcullis/internal/wire/json"
+)
+
+// vectors is api/vectors/frames.json.
+type vectors struct {
+	Client []struct {
+		Name     string
+		Frame    string
+		Outcomes []outcome
+	}
+	Server []struct {
+		Name    string
+		Frame   string
+		Welcome *welcome
+		Reply   *reply
+		Message *said
+	}
+}
+
+type outcome struct {
+	Verb    wire.Verb
+	Code    wire.Code
+	ID      int64
+	Channel *string
+	Data    *string
+	Since   *struct {
+		Offset uint64
+		Epoch  string
+	}
+	Strict bool
+	Wants  string
+}
+
+type welcome struct {
+	Connection, Tenant, User, Segment, Node string
+	Expires                                 int64
+	PingMS                                  int64 `json:"ping_ms"`
+	Limits                                  struct {
+		MessageSize                    int `json:"message_size"`
+		SubscriptionsPerConnection     int `json:"subscriptions_per_connection"`
+		MessagesPerSecondPerConnection int `json:"messages_per_second_per_connection"`
+		BytesPerSecondPerConnection    int `json:"bytes_per_second_per_connection"`
+	}
+}
+
+type reply struct {
+	Verb      wire.Verb
+	ID        int64
+	Channel   string
+	Data      string
+	Time      int64
+	Recovered *bool
+	Reason    string
+	Code      wire.Code
+	Message   string
+	RetryMS   int64 `json:"retry_ms"`
+}
+
+type said struct {
+	Channel string
+	Time    int64
+	From    message.Sender
+	Data    string
+}
+
+func load(t *testing.T) (v vectors) {
+	t.Helper()
+	text, err := os.ReadFile("vectors/frames.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stdjson.Unmarshal(text, &v); err != nil {
+		t.Fatal(err)
+	}
+	if len(v.Client) == 0 || len(v.Server) == 0 {
+		t.Fatal("there are no vectors")
+	}
+	return v
+}
+
+func TestTheGatewayReadsTheClientsFrames(t *testing.T) {
+	for _, v := range load(t).Client {
+		t.Run(v.Name, func(t *testing.T) {
+			var read int
+			refused := json.Dialect{}.Open().Decode(wire.Text, []byte(v.Frame), func(r wire.Request, fault *wire.Fault) bool {
+				if read++; read <= len(v.Outcomes) {
+					check(t, v.Outcomes[read-1], r, fault)
+				}
+				return true
+			})
+			if read != len(v.Outcomes) || refused != (wire.Close{}) {
+				t.Errorf("got %d requests and close %v, want %d and none", read, refused, len(v.Outcomes))
+			}
+		})
+	}
+}
+
+func check(t *testing.T, want outcome, r wire.Request, fault *wire.Fault) {
+	t.Helper()
+	var code wire.Code
+	if fault != nil {
+		code = fault.Code
+	}
+	if code != want.Code || r.ID != want.ID || want.Channel != nil && r.Channel != *want.Channel {
+		t.Errorf("got code %q, id %d, channel %q; want %+v", code, r.ID, r.Channel, want)
+	}
+	if fault != nil {
+		return
+	}
+	var since *message.Position
+	if want.Since != nil {
+		since = &message.Position{Offset: want.Since.Offset, Epoch: want.Since.Epoch}
+	}
+	if r.Verb != want.Verb || r.Strict != want.Strict || r.Wants != want.Wants || !reflect.DeepEqual(r.Since, since) || want.Data != nil && string(r.Data) != *want.Data {
+		t.Errorf("got %+v with data %s, want %+v with %v", r, r.Data, want, want.Data)
+	}
+}
+
+func TestTheGatewayWritesTheServersFrames(t *testing.T) {
+	for _, v := range load(t).Server {
+		t.Run(v.Name, func(t *testing.T) {
+			var got []byte
+			switch {
+			case v.Welcome != nil:
+				got = json.Dialect{}.Open().AppendWelcome(nil, v.Welcome.wire())
+			case v.Reply != nil:
+				got, _ = json.Dialect{}.Open().AppendReply(nil, v.Reply.wire())
+			case v.Message != nil:
+				got = json.Dialect{}.AppendMessage(nil, v.Message.wire())
+			default:
+				t.Fatal("the vector gives the gateway nothing to say")
+			}
+			if v.Frame == "" && len(got) == 0 {
+				return
+			}
+			if text := payload(got); !same(t, text, v.Frame) {
+				t.Errorf("got  %s\nwant %s", text, v.Frame)
+			}
+		})
+	}
+}
+
+// payload takes the header off a server's frame of less than 64 KiB (RFC 6455, section 5.2).
+func payload(frame []byte) string {
+	if len(frame) > 1 && frame[1] == 126 {
+		return string(frame[4:])
+	}
+	return string(frame[min(2, len(frame)):])
+}
+
+// same compares JSON values, whatever the order of their members.
+func same(t *testing.T, got, want string) bool {
+	t.Helper()
+	var g, w any
+	if err := cmp.Or(stdjson.Unmarshal([]byte(got), &g), stdjson.Unmarshal([]byte(want), &w)); err != nil {
+		t.Fatalf("%v in %q or %q", err, got, want)
+	}
+	return reflect.DeepEqual(g, w)
+}
+
+func (w *welcome) wire() *wire.Welcome {
+	return &wire.Welcome{
+		Connection: w.Connection, Tenant: w.Tenant, User: w.User, Segment: w.Segment, Node: w.Node,
+		Expires: time.UnixMilli(w.Expires), Ping: time.Duration(w.PingMS) * time.Millisecond, Limits: wire.Limits(w.Limits),
+	}
+}
+
+func (r *reply) wire() *wire.Reply {
+	w := &wire.Reply{Verb: r.Verb, ID: r.ID, Channel: r.Channel, Data: []byte(r.Data), Opcode: wire.Text, Time: time.UnixMilli(r.Time)}
+	if r.Recovered != nil {
+		w.Recovery = &wire.Recovery{Recovered: *r.Recovered, Reason: r.Reason}
+	}
+	if r.Code != "" {
+		w.Fault = &wire.Fault{Code: r.Code, Message: r.Message, Retry: time.Duration(r.RetryMS) * time.Millisecond}
+	}
+	return w
+}
+
+func (s *said) wire() *message.Message {
+	return &message.Message{
+		Channel: channel.Ref{Name: channel.MustParse(s.Channel)}, From: s.From, Time: time.UnixMilli(s.Time), Data: []byte(s.Data),
+	}
+}

@@ -1,0 +1,173 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+	"unicode/utf8"
+)
+
+// request is a frame of this client. The id stands before the data, so that a gateway that stumbles over the data knows whom to answer.
+type request struct {
+	Type    string          `json:"type"`
+	ID      int64           `json:"id"`
+	Channel string          `json:"channel,omitempty"`
+	Data    json.RawMessage `json:"data,omitempty"`
+}
+
+// call is a request that waits for its one answer.
+type call struct {
+	id     int64
+	answer chan frame // holds the one
+}
+
+// Echo sends data to a channel and returns what comes back, to this client alone: the same JSON value. Data is anything that encoding/json can
+// write; a json.RawMessage goes as it is.
+func (c *Conn) Echo(ctx context.Context, channel string, data any) (json.RawMessage, error) {
+	text, err := encode(data)
+	if err != nil {
+		return nil, fmt.Errorf("encode the data: %w", err)
+	}
+	f, err := c.ask(ctx, request{Type: "echo", Channel: channel, Data: text})
+	return f.Data, err
+}
+
+// Publish sends data to everybody who hears a channel, and returns when the gateway's engine has it. Data is what it is for [Conn.Echo].
+func (c *Conn) Publish(ctx context.Context, channel string, data any) error {
+	text, err := encode(data)
+	if err != nil {
+		return fmt.Errorf("encode the data: %w", err)
+	}
+	_, err = c.ask(ctx, request{Type: "publish", Channel: channel, Data: text})
+	return err
+}
+
+// Ping asks the gateway for its time. How long the answer takes is the round trip through the gateway's session.
+func (c *Conn) Ping(ctx context.Context) (time.Time, error) {
+	f, err := c.ask(ctx, request{Type: "ping"})
+	if err != nil {
+		return time.Time{}, err
+	}
+	return time.UnixMilli(f.Time), nil
+}
+
+// ask sends a request and returns its ok.
+func (c *Conn) ask(ctx context.Context, r request) (frame, error) {
+	p, err := c.send(ctx, r)
+	if err != nil {
+		return frame{}, err
+	}
+	f, answered := c.wait(ctx, p)
+	if !answered {
+		c.forget(p)
+		return frame{}, c.unanswered(ctx)
+	}
+	return f, f.fault()
+}
+
+// send gives a request its id and hands it to the writer. On an error nothing was sent.
+func (c *Conn) send(ctx context.Context, r request) (*call, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	p, err := c.expect()
+	if err != nil {
+		return nil, err
+	}
+	r.ID = p.id
+	text, err := c.spell(r)
+	if err == nil {
+		select {
+		case c.out <- text:
+			return p, nil
+		case <-ctx.Done():
+		case <-c.ending:
+		}
+		err = c.unanswered(ctx)
+	}
+	c.forget(p)
+	return nil, err
+}
+
+// spell writes a request as text and keeps from the gateway what it would close the connection for.
+func (c *Conn) spell(r request) ([]byte, error) {
+	text, err := encode(r)
+	if err != nil {
+		return nil, err
+	}
+	if !utf8.Valid(text) {
+		return nil, errors.New("the data is not UTF-8, which JSON is")
+	}
+	if most := c.welcome.Limits.MessageSize; most > 0 && len(text) > most {
+		return nil, &Error{Code: "too_large", Message: fmt.Sprintf("the request has %d bytes, and message_size of this tenant is %d", len(text), most)}
+	}
+	return text, nil
+}
+
+// encode writes a value as JSON on one line, and leaves < > & as they are.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// expect makes a place for an answer.
+func (c *Conn) expect() (*call, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return nil, c.err
+	}
+	c.lastID++
+	p := &call{c.lastID, make(chan frame, 1)}
+	c.calls[p.id] = p
+	return p, nil
+}
+
+// forget gives the place up. An answer that comes nevertheless is dropped.
+func (c *Conn) forget(p *call) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.calls, p.id)
+}
+
+// answer brings a frame to the call that waits for it. It never waits.
+func (c *Conn) answer(f frame) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p := c.calls[f.ID]; p != nil {
+		delete(c.calls, f.ID)
+		p.answer <- f
+	}
+}
+
+// wait returns the answer, or false when the context or the connection ended before.
+func (c *Conn) wait(ctx context.Context, p *call) (f frame, answered bool) {
+	select {
+	case f = <-p.answer:
+		return f, true
+	case <-ctx.Done():
+	case <-c.ending:
+	}
+	select {
+	case f = <-p.answer: // it came first
+		return f, true
+	default:
+		return frame{}, false
+	}
+}
+
+// unanswered says what was in the way of an answer.
+func (c *Conn) unanswered(ctx context.Context) error {
+	if err := c.Err(); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
