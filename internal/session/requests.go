@@ -47,7 +47,7 @@ func (s *Session) serve(r wire.Request, fault *wire.Fault) bool {
 			s.refusals = new(refusals)
 		}
 		if s.refusals.tooMany(now) {
-			s.End(wire.ClosedRateLimited, over.Retry)
+			s.End(wire.ClosedRateLimited, jitter(comeBackSlower))
 		}
 		return !s.ending()
 	}
@@ -108,7 +108,7 @@ func (s *Session) reply(r *wire.Reply) {
 	}
 	frame, told := s.codec.AppendReply(nil, r)
 	if !told {
-		s.End(closeFor(r.Fault.Code), r.Fault.Retry)
+		s.endFor(r.Fault.Code)
 		return
 	}
 	if len(frame) > 0 {
@@ -116,12 +116,13 @@ func (s *Session) reply(r *wire.Reply) {
 	}
 }
 
-// closeFor is the end of a connection whose dialect has no word for a fault.
-func closeFor(c wire.Code) wire.Close {
+// endFor ends a connection whose dialect has no word for a fault.
+func (s *Session) endFor(c wire.Code) {
 	if c == wire.RateLimited {
-		return wire.ClosedRateLimited
+		s.End(wire.ClosedRateLimited, jitter(comeBackSlower))
+		return
 	}
-	return wire.ProtocolViolation
+	s.End(wire.ProtocolViolation, 0)
 }
 
 // refusals remembers when the last requests were over a limit.
@@ -135,6 +136,9 @@ const (
 	refusalsMost   = 10
 	refusalsWithin = 10 * time.Second
 )
+
+// comeBackSlower is about when a client that was closed for its rate may come again: a while longer than any bucket takes to fill.
+const comeBackSlower = 5 * time.Second
 
 // tooMany counts one refusal and reports whether it is the last that is borne.
 func (r *refusals) tooMany(now time.Time) bool {

@@ -21,7 +21,6 @@ var (
 	ClosedRateLimited  = Close{4103, "rate_limited"}
 	CredentialExpired  = Close{4200, "credential_expired"}
 	ProtocolViolation  = Close{4500, "protocol_violation"}
-	ClosedConnections  = Close{4503, "connection_limit"}
 	ProtocolError      = Close{1002, "protocol_error"}
 	UnsupportedPayload = Close{1003, "unsupported_data"}
 	InvalidUTF8        = Close{1007, "invalid_utf8"}
@@ -40,7 +39,6 @@ var Closes = []struct {
 	{ClosedRateLimited, "ten requests within ten seconds were over a limit", "back off, reconnect"},
 	{CredentialExpired, "the token or certificate ended", "get a new credential, reconnect"},
 	{ProtocolViolation, "frames that no client sends: a flood of pings or of empty fragments", "stop"},
-	{ClosedConnections, "another connection took the last place of this user or tenant", "stop"},
 	{ProtocolError, "frames that break the WebSocket protocol (RFC 6455)", "stop"},
 	{UnsupportedPayload, "a binary message on a subprotocol of text (RFC 6455)", "stop"},
 	{InvalidUTF8, "a text message that is not UTF-8 (RFC 6455, section 8.1)", "stop"},

@@ -21,12 +21,10 @@ const (
 	AlreadySubscribed Code = "already_subscribed"
 	NotSubscribed     Code = "not_subscribed"
 	Unrecoverable     Code = "unrecoverable"
-	TooLarge          Code = "too_large"
 	Misdirected       Code = "misdirected"
 	UpgradeRequired   Code = "upgrade_required"
 	RateLimited       Code = "rate_limited"
 	QuotaExceeded     Code = "quota_exceeded"
-	HeadersTooLarge   Code = "headers_too_large"
 	Internal          Code = "internal"
 	Unavailable       Code = "unavailable"
 )
@@ -51,12 +49,10 @@ var Codes = []struct {
 	{AlreadySubscribed, http.StatusConflict, "the connection has a subscription to this channel"},
 	{NotSubscribed, http.StatusConflict, "the connection has no subscription to this channel"},
 	{Unrecoverable, http.StatusGone, "a strict recovery is not possible"},
-	{TooLarge, http.StatusRequestEntityTooLarge, "the message is larger than the tenant's limit"},
 	{Misdirected, http.StatusMisdirectedRequest, "the request's Host is not a name of this listener"},
 	{UpgradeRequired, http.StatusUpgradeRequired, "this path speaks WebSocket only (RFC 6455)"},
 	{RateLimited, http.StatusTooManyRequests, "too many messages: retry after retry_ms"},
 	{QuotaExceeded, http.StatusTooManyRequests, "a limit of the connection, user or tenant is reached"},
-	{HeadersTooLarge, http.StatusRequestHeaderFieldsTooLarge, "the request's headers are larger than 16 KiB"},
 	{Internal, http.StatusInternalServerError, "the gateway failed; the operator finds why in the log"},
 	{Unavailable, http.StatusServiceUnavailable, "the gateway cannot serve this now: draining, too busy, or without the issuer's keys"},
 }

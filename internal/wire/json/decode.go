@@ -33,18 +33,18 @@ func (codec) Decode(op wire.Opcode, payload []byte, serve func(wire.Request, *wi
 			return wire.Close{}
 		}
 		start := s.i
-		fields, fault := s.object()
-		broken := fault != nil
-		var r wire.Request
-		if !broken {
-			r, fault = fields.request()
-		} else {
+		fields, twice, broken := s.object()
+		r, fault := fields.request()
+		switch {
+		case broken != nil:
 			// Where an object breaks off, nobody knows where the next begins: the rest of the frame is one bad request.
-			r.ID = fields.knownID()
+			fault = broken
 			s.i = len(s.b)
+		case twice != nil:
+			fault = twice
 		}
 		r.Size = s.i - start
-		if !serve(r, fault) || broken {
+		if !serve(r, fault) || broken != nil {
 			return wire.Close{}
 		}
 	}
@@ -75,39 +75,38 @@ type fields [fieldCount][]byte
 
 func bad(message string) *wire.Fault { return &wire.Fault{Code: wire.BadRequest, Message: message} }
 
-// object steps over one object and keeps its known members.
-func (s *scanner) object() (f fields, fault *wire.Fault) {
+// object steps over one object and keeps its known members. twice is a member that the object has two of; broken is where it breaks off.
+func (s *scanner) object() (f fields, twice, broken *wire.Fault) {
 	if !s.is('{') {
-		return f, bad(`a request is a JSON object such as {"type":"ping","id":1}`)
+		return f, nil, bad(`a request is a JSON object such as {"type":"ping","id":1}`)
 	}
 	s.space()
 	if s.is('}') {
-		return f, nil
+		return f, nil, nil
 	}
 	for {
 		s.space()
 		start := s.i
 		if !s.key() {
-			return f, s.broken()
+			return f, nil, s.broken()
 		}
 		known, is := lookup(s.b[start:s.i])
 		s.space()
 		start = s.i
 		if !s.value() {
-			return f, s.broken()
+			return f, nil, s.broken()
 		}
-		if is {
-			if f[known] != nil {
-				return f, bad("member " + names[known] + " stands twice: readers disagree which one counts")
-			}
+		if is && f[known] != nil {
+			twice = bad("member " + names[known] + " stands twice: readers disagree which one counts")
+		} else if is {
 			f[known] = s.b[start:s.i]
 		}
 		s.space()
 		if s.is('}') {
-			return f, nil
+			return f, twice, nil
 		}
 		if !s.is(',') {
-			return f, s.broken()
+			return f, nil, s.broken()
 		}
 	}
 }

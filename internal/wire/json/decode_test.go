@@ -122,6 +122,10 @@ func TestSeveralRequestsInOneFrame(t *testing.T) {
 	if len(all) != 3 || all[0].ID != 1 || all[1].fault == nil || all[2].ID != 3 {
 		t.Fatalf("got %+v, want three, the second a fault", all)
 	}
+	all, _ = decode(`{"type":"ping","type":"ping","id":1}{"type":"ping","id":2}`)
+	if len(all) != 2 || all[0].fault == nil || all[1].fault != nil || all[1].ID != 2 {
+		t.Errorf("got %+v, want the second to be served after a first with a member twice", all)
+	}
 	all, _ = decode("{\"type\":\"ping\",\"id\":1}\n{\"type\":}\n{\"type\":\"ping\",\"id\":3}")
 	if len(all) != 2 || all[1].fault == nil {
 		t.Errorf("got %+v, want the rest of the frame to be one fault", all)
