@@ -169,6 +169,7 @@ func ended(t *testing.T, c *websocket.Conn) (code int, reason string) {
 
 func (s *stage) report() session.Report {
 	s.t.Helper()
+	time.Sleep(12 * time.Second) // as long as a goodbye may take
 	synctest.Wait()
 	s.book.mu.Lock()
 	defer s.book.mu.Unlock()

@@ -16,6 +16,10 @@ const (
 	idleFramesPerSecond = 10
 	// The same for fragments that carry something but end no message.
 	fragmentsPerSecond = 1000
+
+	// calm is how long each read of a flooder's waits while the goodbye is under way. Closing the socket with bytes unread would reset the
+	// connection, and take back the close frame that says why.
+	calm = 5 * time.Millisecond
 )
 
 var (
@@ -36,6 +40,7 @@ type reader struct {
 	open    bool // a fragmented message has begun and not ended
 
 	timed             bool // the read deadline stands for the unfinished message
+	flooded           bool // ErrFlood was told: what follows is read to be thrown away
 	idleFrames, parts bucket
 	received          atomic.Uint64
 }
@@ -48,7 +53,11 @@ func (p *pipe) Read(b []byte) (int, error) {
 		if r.carry = r.carry[n:]; len(r.carry) == 0 {
 			r.carry = nil
 		}
-		return n, r.follow(b[:n])
+		return p.followed(b, n, nil)
+	}
+	if r.flooded {
+		time.Sleep(calm)
+		return p.Conn.Read(b)
 	}
 	if unfinished := r.unfinished(); unfinished != r.timed {
 		if r.timed = unfinished; unfinished {
@@ -61,7 +70,13 @@ func (p *pipe) Read(b []byte) (int, error) {
 	if err != nil && r.timed && errors.Is(err, os.ErrDeadlineExceeded) {
 		err = ErrUnfinished
 	}
-	if flood := r.follow(b[:n]); flood != nil {
+	return p.followed(b, n, err)
+}
+
+// followed is what was read, or the flood that it was part of.
+func (p *pipe) followed(b []byte, n int, err error) (int, error) {
+	if flood := p.reader.follow(b[:n]); flood != nil {
+		p.reader.flooded = true
 		return 0, flood
 	}
 	return n, err
