@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"time"
 
+	"portcullis/internal/dev/house"
+	"portcullis/internal/dev/story"
 	"portcullis/internal/listen/authority"
 )
 
@@ -13,51 +15,43 @@ const (
 	demoUser = "ana"
 	member   = "member"
 	staff    = "staff"
-	door     = "door.acme.example"
 )
 
-// cast are the credentials that the story shows.
-type cast struct {
-	ana, ben, gus     string // tokens: two members of acme, one of the staff of globex
-	expired, unsigned string // ana's, and none of them good
+// demoLifetime is how long the demo user's token is good: longer than a day's work, shorter than the longest that a tenant believes.
+const demoLifetime = 12 * time.Hour
 
-	door     tls.Certificate // of acme's authority
-	foreign  tls.Certificate // of globex's
-	stranger tls.Certificate // of one that no tenant knows
-}
-
-// invite makes the credentials, and leaves those that are worth pasting in the house.
-func (h *house) invite() (c *cast, err error) {
-	c = new(cast)
+// invite makes the credentials, and leaves those that are worth pasting in the house. demo is the file of the demo user's token.
+func invite(h *house.House) (c *story.Cast, demo string, err error) {
+	c = new(story.Cast)
 	now := time.Now()
 	for _, t := range []struct {
 		to       *string
-		of       *team
+		of       *house.Team
 		user     string
 		from     time.Time
 		lifetime time.Duration
 		role     string
 	}{
-		{&c.ana, h.acme, demoUser, now, demoLifetime, member},
-		{&c.ben, h.acme, "ben", now, time.Hour, member},
-		{&c.gus, h.globex, "gus", now, time.Hour, staff},
-		{&c.expired, h.acme, demoUser, now.Add(-time.Hour), 50 * time.Minute, member},
+		{&c.Ana, h.Acme, demoUser, now, demoLifetime, member},
+		{&c.Ben, h.Acme, "ben", now, time.Hour, member},
+		{&c.Gus, h.Globex, "gus", now, time.Hour, staff},
+		{&c.Expired, h.Acme, demoUser, now.Add(-time.Hour), 50 * time.Minute, member},
 	} {
-		if *t.to, err = t.of.token(t.user, t.from, t.from.Add(t.lifetime), t.role); err != nil {
-			return nil, err
+		if *t.to, err = t.of.Token(t.user, t.from, t.from.Add(t.lifetime), t.role); err != nil {
+			return nil, "", err
 		}
 	}
-	if c.unsigned, err = unsigned(h.acme.claims(demoUser, now, now.Add(time.Hour), member)); err != nil {
-		return nil, err
+	if c.Unsigned, err = unsigned(h.Acme.Claims(demoUser, now, now.Add(time.Hour), member)); err != nil {
+		return nil, "", err
 	}
-	if err = h.inviteDevices(c); err != nil {
-		return nil, err
+	if err = inviteDevices(h, c); err != nil {
+		return nil, "", err
 	}
-	h.demoToken, err = h.write("acme/"+demoUser+".token", []byte(c.ana))
-	return c, err
+	demo, err = h.Write("acme/"+demoUser+".token", []byte(c.Ana))
+	return c, demo, err
 }
 
-func (h *house) inviteDevices(c *cast) error {
+func inviteDevices(h *house.House, c *story.Cast) error {
 	nobody, err := authority.New("an authority that no tenant knows")
 	if err != nil {
 		return err
@@ -68,15 +62,15 @@ func (h *house) inviteDevices(c *cast) error {
 		name string
 		file string
 	}{
-		{&c.door, h.acme.authority, door, "acme/door"},
-		{&c.foreign, h.globex.authority, "door.globex.example", "globex/door"},
-		{&c.stranger, nobody, "door.initech.example", "initech/door"},
+		{&c.Door, h.Acme.Authority, story.Device, "acme/door"},
+		{&c.Foreign, h.Globex.Authority, "door.globex.example", "globex/door"},
+		{&c.Stranger, nobody, "door.initech.example", "initech/door"},
 	} {
-		pair, err := device(d.of, d.name)
+		pair, err := d.of.Issue(authority.Leaf{Name: d.name, DNS: []string{d.name}, Client: true})
 		if err != nil {
 			return err
 		}
-		if err := h.writePair(d.file, pair); err != nil {
+		if err := h.WritePair(d.file, pair); err != nil {
 			return err
 		}
 		*d.to = pair.TLS

@@ -19,8 +19,8 @@ type curtain struct {
 	file          *os.File
 }
 
-func newCurtain(h *house, log *slog.Logger) (*curtain, error) {
-	f, err := os.OpenFile(filepath.Join(h.dir, "story.log"), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+func newCurtain(dir string, log *slog.Logger) (*curtain, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "story.log"), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the log of the story: %w", err)
 	}

@@ -8,12 +8,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"os"
 
-	"portcullis/internal/config"
+	"portcullis/internal/dev/house"
+	"portcullis/internal/dev/story"
 	"portcullis/internal/metrics"
-	"portcullis/internal/node"
 )
 
 // Options are what the command line says.
@@ -33,7 +31,7 @@ type Options struct {
 func Run(ctx context.Context, o Options) error { return run(ctx, o, nil) }
 
 // tamper lets a test change what was made, before the gateway reads it.
-type tamper func(*house, *cast) error
+type tamper func(*house.House, *story.Cast) error
 
 func run(ctx context.Context, o Options, change tamper) (err error) {
 	at, err := newAddresses(o)
@@ -45,12 +43,12 @@ func run(ctx context.Context, o Options, change tamper) (err error) {
 			return err
 		}
 	}
-	h, err := build(at)
-	defer func() { err = errors.Join(err, h.remove()) }()
+	h, err := house.Build(at.tls.text, at.admin.text)
+	defer func() { err = errors.Join(err, h.Remove()) }()
 	if err != nil {
 		return err
 	}
-	c, err := h.invite()
+	c, demo, err := invite(h)
 	if err != nil {
 		return fmt.Errorf("make the credentials of the story: %w", err)
 	}
@@ -59,7 +57,7 @@ func run(ctx context.Context, o Options, change tamper) (err error) {
 			return err
 		}
 	}
-	g, err := start(ctx, o, at, h)
+	g, err := start(ctx, o, at, h, demo)
 	if err != nil {
 		return err
 	}
@@ -70,89 +68,4 @@ func run(ctx context.Context, o Options, change tamper) (err error) {
 		return verdict
 	}
 	return errors.Join(verdict, g.serve(ctx, o.Stdout))
-}
-
-// gateway is the running node and the house it lives in.
-type gateway struct {
-	house   *house
-	node    *node.Node
-	plain   string // the address of the listener without TLS
-	curtain *curtain
-
-	stop  context.CancelCauseFunc
-	ended chan error // holds what Run returned; one goroutine, for which end waits
-}
-
-// start runs a node from the files in the house. end must be called.
-func start(ctx context.Context, o Options, at addresses, h *house) (*gateway, error) {
-	c, err := h.load()
-	if err != nil {
-		return nil, err
-	}
-	curtain, err := newCurtain(h, o.Log)
-	if err != nil {
-		return nil, err
-	}
-	plain, err := net.Listen("tcp", at.plain.text)
-	if err != nil {
-		return nil, errors.Join(at.taken(err), curtain.close())
-	}
-	g := &gateway{house: h, plain: plain.Addr().String(), curtain: curtain, ended: make(chan error, 1)}
-	if err := g.open(ctx, c, plain, o.Build); err != nil {
-		plain.Close() // the node may have done that
-		return nil, errors.Join(at.taken(err), curtain.close())
-	}
-	inner, stop := context.WithCancelCause(context.WithoutCancel(ctx))
-	g.stop = stop
-	go func() { g.ended <- g.node.Run(inner) }()
-	return g, nil
-}
-
-func (g *gateway) open(ctx context.Context, c *config.Config, plain net.Listener, b metrics.Build) error {
-	n, problems := node.New(node.Options{Config: c, Log: slog.New(g.curtain), Version: b, Plain: plain})
-	if err := refusal(problems); err != nil {
-		return err
-	}
-	g.node = n
-	return n.Listen(ctx)
-}
-
-// end stops the node without giving balancers time, and returns when it has stopped.
-func (g *gateway) end() error {
-	g.stop(node.ErrNow)
-	return errors.Join(<-g.ended, g.curtain.close())
-}
-
-// serve tells how to use the gateway, and waits.
-func (g *gateway) serve(ctx context.Context, out io.Writer) (err error) {
-	s := g.state()
-	leave, err := s.save()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, leave()) }()
-	g.curtain.raise()
-	fmt.Fprint(out, lines(program(), s))
-	select {
-	case <-ctx.Done():
-		fmt.Fprintf(out, "Stopping; %s goes away.\n", g.house.dir)
-		return nil
-	case err := <-g.ended: // the node failed
-		g.ended <- err
-		return nil
-	}
-}
-
-func (g *gateway) state() State {
-	return State{
-		URL:       "wss://" + g.node.Addr() + "/v1/ws",
-		PlainURL:  "ws://" + g.plain + "/v1/ws",
-		AdminURL:  "http://" + g.node.AdminAddr(),
-		TokenFile: g.house.demoToken,
-		CAFile:    g.house.caFile,
-		KeyFile:   g.house.acme.keyFile,
-		Issuer:    g.house.acme.issuer,
-		Audience:  g.house.acme.audience,
-		PID:       os.Getpid(),
-	}
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"portcullis/internal/dev/house"
 )
 
 // alone gives a test a home and a folder for temporary files that nobody else has, and returns the second.
@@ -32,15 +34,15 @@ func left(t *testing.T, temp string) {
 }
 
 // edit replaces a text in a file of the house.
-func (h *house) edit(name, old, changed string) error {
-	data, err := os.ReadFile(filepath.Join(h.dir, name))
+func edit(h *house.House, name, old, changed string) error {
+	data, err := os.ReadFile(filepath.Join(h.Dir, name))
 	if err != nil {
 		return err
 	}
 	if !strings.Contains(string(data), old) {
 		return errors.New(name + " does not have " + old)
 	}
-	_, err = h.write(name, []byte(strings.Replace(string(data), old, changed, 1)))
+	_, err = h.Write(name, []byte(strings.Replace(string(data), old, changed, 1)))
 	return err
 }
 

@@ -21,31 +21,31 @@ func (g *gateway) introduce(out io.Writer) {
 
 The story, over TLS with the Go client:
 
-`, g.house.dir, s.URL, s.PlainURL, s.AdminURL)
+`, g.house.Dir, s.URL, s.PlainURL, s.AdminURL)
 }
 
 // lines are what to paste, where the program is started as name.
 func lines(name string, s State) string {
-	fill := strings.NewReplacer("PROGRAM", name, "PLAIN", s.PlainURL, "ADMIN", s.AdminURL, "TOKEN", quote(s.TokenFile),
-		"DOOR", quote(filepath.Join(filepath.Dir(s.TokenFile), "door")))
+	fill := strings.NewReplacer("{program}", name, "{plain}", s.PlainURL, "{admin}", s.AdminURL, "{token}", quote(s.TokenFile),
+		"{door}", quote(filepath.Join(filepath.Dir(s.TokenFile), "door")))
 	return fill.Replace(`
 The gateway runs until Ctrl-C. In another terminal, in this folder, as ana of acme:
 
-  PROGRAM echo lab:rtt 'Hello, Secure World!'
-  PROGRAM subscribe room:lobby
-  PROGRAM publish room:lobby '{"text":"good morning"}'
-  PROGRAM publish room:announcements 'for hosts'       # forbidden
+  {program} echo lab:rtt 'Hello, Secure World!'
+  {program} subscribe room:lobby
+  {program} publish room:lobby '{"text":"good morning"}'
+  {program} publish room:announcements 'for hosts'       # forbidden
 
 As somebody else, and as a device that shows its certificate:
 
-  PORTCULLIS_TOKEN="$(PROGRAM token mint --dev --sub hana --role member --role host)" PROGRAM publish room:announcements 'by a host'
-  PROGRAM echo lab:rtt 'Who is there?' --cert DOOR.crt --key DOOR.key
+  PORTCULLIS_TOKEN="$({program} token mint --dev --sub hana --role member --role host)" {program} publish room:announcements 'by a host'
+  {program} echo lab:rtt 'Who is there?' --cert {door}.crt --key {door}.key
 
-What the gateway counts:  ADMIN/metrics
+What the gateway counts:  {admin}/metrics
 
 With wscat (npm install -g wscat), without TLS, as ana for as long as the token is good, and then a frame to type:
 
-  wscat -c PLAIN -H "Authorization: Bearer $(cat TOKEN)"
+  wscat -c {plain} -H "Authorization: Bearer $(cat {token})"
   {"type":"echo","id":1,"channel":"lab:rtt","data":"Hello, Secure World!"}
 
 `)
@@ -64,7 +64,7 @@ func programAs(arg0 string) string {
 	return quote(arg0)
 }
 
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./~-]+$`)
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
 
 // quote writes a word so that a shell takes it as one.
 func quote(s string) string {

@@ -9,12 +9,16 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"portcullis/client"
 	"portcullis/internal/auth/jwt/mint"
+	"portcullis/internal/dev/house"
+	"portcullis/internal/dev/story"
 	"portcullis/internal/node"
 )
 
@@ -38,8 +42,8 @@ func TestTheGatewayServesUntilItIsInterrupted(t *testing.T) {
 		{"with a minted token", s.URL, minted, "ben"},
 	} {
 		conn := connect(t, s, tt.url, tt.token)
-		back, err := conn.Echo(t.Context(), "lab:rtt", greeting)
-		if got := conn.Welcome(); err != nil || text(back) != greeting || got.User != tt.user || got.Tenant != "acme" {
+		back, err := conn.Echo(t.Context(), "lab:rtt", "Hello, Secure World!")
+		if got := conn.Welcome(); err != nil || string(back) != `"Hello, Secure World!"` || got.User != tt.user || got.Tenant != "acme" {
 			t.Errorf("%s: got %s, %v as %s of %s; want the echo as %s of acme", tt.name, back, err, got.User, got.Tenant, tt.user)
 		}
 		if left := time.Until(conn.Welcome().Expires); tt.user == demoUser && left < 11*time.Hour {
@@ -145,15 +149,43 @@ func TestProgramAs(t *testing.T) {
 	}
 }
 
+func TestLines(t *testing.T) {
+	got := lines("./portcullis", State{
+		PlainURL: "ws://127.0.0.1:8080/v1/ws", AdminURL: "http://127.0.0.1:8081", TokenFile: "/tmp/x y/acme/ana.token",
+	})
+	var commands []string
+	for line := range strings.Lines(got) {
+		if command, ok := strings.CutPrefix(line, "  "); ok {
+			commands = append(commands, strings.TrimSuffix(command, "\n"))
+		}
+	}
+	want := []string{
+		`./portcullis echo lab:rtt 'Hello, Secure World!'`,
+		`./portcullis subscribe room:lobby`,
+		`./portcullis publish room:lobby '{"text":"good morning"}'`,
+		`./portcullis publish room:announcements 'for hosts'       # forbidden`,
+		`PORTCULLIS_TOKEN="$(./portcullis token mint --dev --sub hana --role member --role host)" ./portcullis publish room:announcements 'by a host'`,
+		`./portcullis echo lab:rtt 'Who is there?' --cert '/tmp/x y/acme/door'.crt --key '/tmp/x y/acme/door'.key`,
+		`wscat -c ws://127.0.0.1:8080/v1/ws -H "Authorization: Bearer $(cat '/tmp/x y/acme/ana.token')"`,
+		`{"type":"echo","id":1,"channel":"lab:rtt","data":"Hello, Secure World!"}`,
+	}
+	if !slices.Equal(commands, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(commands, "\n"), strings.Join(want, "\n"))
+	}
+	if !strings.Contains(got, "http://127.0.0.1:8081/metrics") {
+		t.Errorf("the metrics are not in\n%s", got)
+	}
+}
+
 // The files that the pasted lines name are there.
 func TestThePastedFilesExist(t *testing.T) {
 	alone(t)
 	var out page
-	err := run(t.Context(), Options{Once: true, Stdout: &out}, func(h *house, _ *cast) error {
+	err := run(t.Context(), Options{Once: true, Stdout: &out}, func(h *house.House, _ *story.Cast) error {
 		checked := 0
-		for name := range strings.FieldsSeq(lines("portcullis", State{TokenFile: h.demoToken})) {
+		for name := range strings.FieldsSeq(lines("portcullis", State{TokenFile: filepath.Join(h.Dir, "acme", "ana.token")})) {
 			name = strings.TrimRight(name, `)"`)
-			if !strings.HasPrefix(name, h.dir) {
+			if !strings.HasPrefix(name, h.Dir) {
 				continue
 			}
 			if info, err := os.Stat(name); err != nil || info.Mode() != fs.FileMode(0o600) {
@@ -173,7 +205,7 @@ func TestThePastedFilesExist(t *testing.T) {
 
 func TestTheCurtainHidesTheStorysLog(t *testing.T) {
 	var shown bytes.Buffer
-	c, err := newCurtain(&house{dir: t.TempDir()}, slog.New(slog.NewTextHandler(&shown, nil)))
+	c, err := newCurtain(t.TempDir(), slog.New(slog.NewTextHandler(&shown, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"portcullis/internal/dev/house"
+	"portcullis/internal/dev/story"
 )
 
 // row is a line of the story: its number or nothing, the verdict, and the rest.
@@ -57,17 +60,17 @@ func TestEveryStepCanFail(t *testing.T) {
 			`"subscribe room:announcements", `, ""), "ben listens", "forbidden"},
 		{"anybody may announce", edited("acme", "deny: [publish]", "deny: [history]", `deny: ["publish room:announcements", `, "deny: ["),
 			"ana publishes on room:announcements", "ok"},
-		{"gus is of acme", func(h *house, c *cast) (err error) {
-			c.gus, err = h.acme.token("gus", time.Now(), time.Now().Add(time.Hour), member)
+		{"gus is of acme", func(h *house.House, c *story.Cast) (err error) {
+			c.Gus, err = h.Acme.Token("gus", time.Now(), time.Now().Add(time.Hour), member)
 			return err
 		}, "gus of globex", "gus hears ana, ben hears ana and gus"},
-		{"the expired token is good", func(_ *house, c *cast) error { c.expired = c.ana; return nil }, "a token that expired", "in as ana"},
-		{"the token without a signature has one", func(_ *house, c *cast) error { c.unsigned = c.ana; return nil }, "a token without", "in as ana"},
-		{"the door is of nobody", func(_ *house, c *cast) error { c.door = c.stranger; return nil }, "a certificate of acme's", "401 unauthorized"},
-		{"the foreign certificate is acme's", func(_ *house, c *cast) error { c.foreign = c.door; return nil }, "ana's token beside", "in as ana"},
-		{"the stranger is known", func(_ *house, c *cast) error { c.stranger = c.foreign; return nil }, "a certificate of an authority nobody",
+		{"the expired token is good", func(_ *house.House, c *story.Cast) error { c.Expired = c.Ana; return nil }, "a token that expired", "in as ana"},
+		{"the token without a signature has one", func(_ *house.House, c *story.Cast) error { c.Unsigned = c.Ana; return nil }, "a token without", "in as ana"},
+		{"the door is of nobody", func(_ *house.House, c *story.Cast) error { c.Door = c.Stranger; return nil }, "a certificate of acme's", "401 unauthorized"},
+		{"the foreign certificate is acme's", func(_ *house.House, c *story.Cast) error { c.Foreign = c.Door; return nil }, "ana's token beside", "in as ana"},
+		{"the stranger is known", func(_ *house.House, c *story.Cast) error { c.Stranger = c.Foreign; return nil }, "a certificate of an authority nobody",
 			"in as cert|door.globex.example"},
-		{"a refusal has another reason", func(_ *house, c *cast) error { c.unsigned += "."; return nil },
+		{"a refusal has another reason", func(_ *house.House, c *story.Cast) error { c.Unsigned += "."; return nil },
 			"refused, alg_not_allowed", "0"},
 	}
 	for _, tt := range tests {
@@ -92,9 +95,9 @@ func TestEveryStepCanFail(t *testing.T) {
 
 // edited replaces texts in a tenant's file, old and new by turns.
 func edited(tenant string, pairs ...string) tamper {
-	return func(h *house, _ *cast) error {
+	return func(h *house.House, _ *story.Cast) error {
 		for p := range slices.Chunk(pairs, 2) {
-			if err := h.edit("tenants/"+tenant+".yaml", p[0], p[1]); err != nil {
+			if err := edit(h, "tenants/"+tenant+".yaml", p[0], p[1]); err != nil {
 				return err
 			}
 		}
@@ -105,7 +108,7 @@ func edited(tenant string, pairs ...string) tamper {
 func TestAFailedStoryShowsTheLog(t *testing.T) {
 	alone(t)
 	var out page
-	err := run(t.Context(), Options{Once: true, Stdout: &out}, func(_ *house, c *cast) error { c.door = c.stranger; return nil })
+	err := run(t.Context(), Options{Once: true, Stdout: &out}, func(_ *house.House, c *story.Cast) error { c.Door = c.Stranger; return nil })
 	if want := "reason=certificate_untrusted"; err == nil || !strings.Contains(out.String(), want) {
 		t.Errorf("got %v, want an error, and %q in\n%s", err, want, &out)
 	}
@@ -129,8 +132,8 @@ func TestNobodyElseCanLookIntoTheHouse(t *testing.T) {
 	temp := alone(t)
 	files := 0
 	var out page
-	err := run(t.Context(), Options{Once: true, Stdout: &out}, func(h *house, _ *cast) error {
-		return filepath.WalkDir(h.dir, func(path string, d fs.DirEntry, err error) error {
+	err := run(t.Context(), Options{Once: true, Stdout: &out}, func(h *house.House, _ *story.Cast) error {
+		return filepath.WalkDir(h.Dir, func(path string, d fs.DirEntry, err error) error {
 			if err != nil {
 				return err
 			}
@@ -161,19 +164,9 @@ func TestAnInterruptedStoryLeavesNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var out page
 	err := run(ctx, Options{Stdout: &out, Listen: anyPort, TLS: anyPort, Admin: anyPort},
-		func(*house, *cast) error { cancel(); return nil })
+		func(*house.House, *story.Cast) error { cancel(); return nil })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want that it was cancelled", err)
 	}
 	left(t, temp)
-}
-
-// Columns stay columns: no text is wider than its own.
-func TestTheStoryIsAligned(t *testing.T) {
-	s := &stage{cast: new(cast), tally: []count{{series: admissions}, {series: *denials}, {series: *refusals("certificate_untrusted")}}}
-	for _, one := range append(s.script(), s.rows("", nil)...) {
-		if len(one.tries) > 46 || len(one.expected) > 28 {
-			t.Errorf("%q is %d wide, want 46; %q is %d wide, want 28", one.tries, len(one.tries), one.expected, len(one.expected))
-		}
-	}
 }

@@ -1,4 +1,4 @@
-package dev
+package story
 
 import (
 	"fmt"
@@ -41,7 +41,7 @@ func TestTheScrapeTellsOtherCounts(t *testing.T) {
 	page := metricsPage
 	admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, page) }))
 	defer admin.Close()
-	s := &stage{metrics: admin.URL}
+	s := newStage(Gateway{Metrics: admin.URL}, new(Cast))
 	for range 4 {
 		s.count(admissions)
 	}
@@ -55,5 +55,18 @@ func TestTheScrapeTellsOtherCounts(t *testing.T) {
 	admin.Close()
 	if got := s.counted(t.Context())[0].do(t.Context()); got == "4" {
 		t.Error("got the count of a listener that is gone")
+	}
+}
+
+// Columns stay columns: no text is wider than its own.
+func TestTheStoryIsAligned(t *testing.T) {
+	s := newStage(Gateway{}, new(Cast))
+	for _, what := range []series{admissions, *denials, *refusals("certificate_untrusted")} {
+		s.count(what)
+	}
+	for _, one := range append(s.script(), s.rows("", nil)...) {
+		if len(one.tries) > 46 || len(one.expected) > 28 {
+			t.Errorf("%q is %d wide, want 46; %q is %d wide, want 28", one.tries, len(one.tries), one.expected, len(one.expected))
+		}
 	}
 }

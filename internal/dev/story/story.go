@@ -1,7 +1,11 @@
-package dev
+// Package story plays clients, good and bad, against a gateway, and tells line by line what each expected and what happened. It sees of the
+// gateway what clients and a scraper see.
+package story
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +18,29 @@ const (
 	stepBy  = 3 * time.Second
 )
 
+// ErrUnexpected is that something in the story happened otherwise.
+var ErrUnexpected = errors.New("the story did not go as expected")
+
+// Gateway is where the story is played.
+type Gateway struct {
+	URL     string         // wss://
+	Roots   *x509.CertPool // whom the gateway's certificate is of
+	Metrics string         // the page that is scraped
+}
+
+// Device is who [Cast].Door is.
+const Device = "door.acme.example"
+
+// Cast are the credentials that are shown, of two tenants: acme, where only hosts publish on room:announcements, and globex.
+type Cast struct {
+	Ana, Ben, Gus     string // tokens: two members of acme, who are no hosts, and one of the staff of globex
+	Expired, Unsigned string // Ana's, and neither of them good
+
+	Door     tls.Certificate // of acme's authority
+	Foreign  tls.Certificate // of globex's
+	Stranger tls.Certificate // of one that no tenant knows
+}
+
 // step is one line of the story. It went well when what happened is what was expected.
 type step struct {
 	number   int // 0 goes on with the one above
@@ -23,8 +50,8 @@ type step struct {
 	counts   *series // which the gateway must have counted once more for it
 }
 
-// play tries everything in order and says how it went. It returns an error unless all was as expected.
-func (g *gateway) play(ctx context.Context, out io.Writer, c *cast) error {
+// Play tries everything in order and tells how it went, a line each. The error is [ErrUnexpected], with numbers, unless all was as expected.
+func Play(ctx context.Context, g Gateway, c *Cast, out io.Writer) error {
 	begin := time.Now()
 	limited, cancel := context.WithTimeout(ctx, storyBy)
 	defer cancel()
@@ -38,16 +65,14 @@ func (g *gateway) play(ctx context.Context, out io.Writer, c *cast) error {
 	for _, one := range s.counted(limited) {
 		p.line(one, s.try(limited, one))
 	}
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return fmt.Errorf("the story was interrupted: %w", context.Cause(ctx))
+	case p.failed > 0:
+		return fmt.Errorf("%w in %d of %d lines, marked FAIL", ErrUnexpected, p.failed, p.lines)
 	}
-	if p.failed == 0 {
-		fmt.Fprintf(out, "\nAll %d lines as expected, in %d ms.\n", p.lines, time.Since(begin).Milliseconds())
-		return nil
-	}
-	fmt.Fprintf(out, "\n%d of %d lines are not as expected. What the gateway wrote into its log meanwhile:\n\n", p.failed, p.lines)
-	verdict := fmt.Errorf("the story did not go as expected in %d of %d lines, marked FAIL", p.failed, p.lines)
-	return errors.Join(verdict, g.curtain.told(out))
+	fmt.Fprintf(out, "\nAll %d lines as expected, in %d ms.\n", p.lines, time.Since(begin).Milliseconds())
+	return nil
 }
 
 // try takes one step and adds what it must have been counted as.

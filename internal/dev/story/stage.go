@@ -1,4 +1,4 @@
-package dev
+package story
 
 import (
 	"context"
@@ -10,10 +10,8 @@ import (
 
 // stage is the story from the clients' side: who is connected, who listens to room:lobby, and what the gateway must have counted.
 type stage struct {
-	cast    *cast
-	ca      *tls.Config
-	url     string
-	metrics string
+	gateway Gateway
+	cast    *Cast
 
 	all       []*client.Conn
 	speakers  map[string]*client.Conn         // by token
@@ -21,12 +19,10 @@ type stage struct {
 	tally     []count
 }
 
-func newStage(g *gateway, c *cast) *stage {
+func newStage(g Gateway, c *Cast) *stage {
 	return &stage{
+		gateway:   g,
 		cast:      c,
-		ca:        &tls.Config{RootCAs: g.house.ca.Pool(), MinVersion: tls.VersionTLS13},
-		url:       g.state().URL,
-		metrics:   g.state().AdminURL + "/metrics",
 		speakers:  make(map[string]*client.Conn),
 		listeners: make(map[string]*client.Subscription),
 	}
@@ -34,8 +30,10 @@ func newStage(g *gateway, c *cast) *stage {
 
 // dial connects with a token, certificates or both. clear closes what it opens.
 func (s *stage) dial(ctx context.Context, token string, certificates ...tls.Certificate) (*client.Conn, error) {
-	o := client.Options{URL: s.url, TLS: s.ca.Clone()}
-	o.TLS.Certificates = certificates
+	o := client.Options{
+		URL: s.gateway.URL,
+		TLS: &tls.Config{RootCAs: s.gateway.Roots, Certificates: certificates, MinVersion: tls.VersionTLS13},
+	}
 	if token != "" {
 		o.Token = func(context.Context) (string, error) { return token, nil }
 	}

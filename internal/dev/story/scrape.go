@@ -1,4 +1,4 @@
-package dev
+package story
 
 import (
 	"context"
@@ -82,7 +82,7 @@ func (s *stage) behind(page string) bool {
 
 // scrape asks for the metrics as Prometheus would.
 func (s *stage) scrape(ctx context.Context) (string, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.metrics, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.gateway.Metrics, nil)
 	if err != nil {
 		return "", err
 	}

@@ -1,4 +1,4 @@
-package dev
+package story
 
 import (
 	"context"
@@ -24,17 +24,17 @@ func (s *stage) script() []step {
 		{2, "ben listens on room:lobby, ana publishes there", "ben hears ana: good morning", s.hear, nil},
 		{3, "ana publishes on room:announcements, for hosts", "forbidden", s.announce, denials},
 		{4, "gus of globex is on a room:lobby too", "gus hears gus, ben hears ana", s.apart, nil},
-		{5, "a token that expired ten minutes ago", "401 token_expired", s.knock(s.cast.expired), refusals("token_expired")},
-		{6, "a token without a signature, alg: none", refused, s.knock(s.cast.unsigned), refusals("alg_not_allowed")},
-		{7, "a certificate of acme's authority, no token", "in as cert|" + door, s.knock("", s.cast.door), nil},
-		{8, "ana's token beside a certificate of globex", refused, s.knock(s.cast.ana, s.cast.foreign), refusals("certificate_tenant")},
-		{0, "a certificate of an authority nobody knows", refused, s.knock("", s.cast.stranger), refusals("certificate_untrusted")},
+		{5, "a token that expired ten minutes ago", "401 token_expired", s.knock(s.cast.Expired), refusals("token_expired")},
+		{6, "a token without a signature, alg: none", refused, s.knock(s.cast.Unsigned), refusals("alg_not_allowed")},
+		{7, "a certificate of acme's authority, no token", "in as cert|" + Device, s.knock("", s.cast.Door), nil},
+		{8, "ana's token beside a certificate of globex", refused, s.knock(s.cast.Ana, s.cast.Foreign), refusals("certificate_tenant")},
+		{0, "a certificate of an authority nobody knows", refused, s.knock("", s.cast.Stranger), refusals("certificate_untrusted")},
 	}
 }
 
 // echo is what the gateway is for, at its smallest.
 func (s *stage) echo(ctx context.Context) string {
-	ana, err := s.as(ctx, s.cast.ana)
+	ana, err := s.as(ctx, s.cast.Ana)
 	if err != nil {
 		return said(err)
 	}
@@ -47,11 +47,11 @@ func (s *stage) echo(ctx context.Context) string {
 
 // hear has one user publish what another hears.
 func (s *stage) hear(ctx context.Context) (happened string) {
-	ben, err := s.listener(ctx, s.cast.ben)
+	ben, err := s.listener(ctx, s.cast.Ben)
 	if err != nil {
 		return said(err)
 	}
-	if err := s.publish(ctx, s.cast.ana, lobby, "good morning"); err != nil {
+	if err := s.publish(ctx, s.cast.Ana, lobby, "good morning"); err != nil {
 		return said(err)
 	}
 	m, err := ben.Next(ctx)
@@ -63,21 +63,21 @@ func (s *stage) hear(ctx context.Context) (happened string) {
 
 // announce tries what a rule denies, though another one allows it.
 func (s *stage) announce(ctx context.Context) string {
-	return said(s.publish(ctx, s.cast.ana, notices, "ana was here"))
+	return said(s.publish(ctx, s.cast.Ana, notices, "ana was here"))
 }
 
 // apart has acme, globex and acme publish in turns on the same name. Whoever heard the other tenant would hear it first, or in between: nobody has to
 // wait in order to hear nothing.
 func (s *stage) apart(ctx context.Context) string {
-	ben, err := s.listener(ctx, s.cast.ben)
+	ben, err := s.listener(ctx, s.cast.Ben)
 	if err != nil {
 		return said(err)
 	}
-	gus, err := s.listener(ctx, s.cast.gus)
+	gus, err := s.listener(ctx, s.cast.Gus)
 	if err != nil {
 		return said(err)
 	}
-	for _, token := range []string{s.cast.ana, s.cast.gus, s.cast.ana} {
+	for _, token := range []string{s.cast.Ana, s.cast.Gus, s.cast.Ana} {
 		if err := s.publish(ctx, token, lobby, "is there anybody?"); err != nil {
 			return said(err)
 		}
