@@ -306,6 +306,7 @@ func TestEverybodyIsAskedToLeaveWithATimeOfTheirOwn(t *testing.T) {
 			}
 			clients = append(clients, c)
 		}
+		synctest.Wait() // a client hears its 101 a moment before the roster has its session
 		emptied := make(chan int, 2)
 		go func() {
 			asked, cut := d.Roster().Empty(t.Context())

@@ -79,7 +79,8 @@ func (r *Roster) Opened() uint64 {
 	return r.opened
 }
 
-// Empty asks every client to leave, each with a time of its own to come back, lets nobody in any more, and waits until all have left.
+// Empty asks every client to leave, each with a time of its own to come back, lets nobody in any more, and waits until all have left; those who were
+// on their way in are asked as soon as they are in.
 // When ctx ends first it closes their sockets without a word; it then still waits, for a moment.
 func (r *Roster) Empty(ctx context.Context) (asked int, cut int) {
 	r.mu.Lock()
@@ -88,7 +89,7 @@ func (r *Roster) Empty(ctx context.Context) (asked int, cut int) {
 	for s := range r.live {
 		s.End(wire.Draining, retryLeast+rand.N(spread+retryLeast))
 	}
-	asked = len(r.live)
+	asked = len(r.live) + r.coming
 	r.mu.Unlock()
 
 	gone := make(chan struct{})

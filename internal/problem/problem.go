@@ -36,10 +36,6 @@ func Write(w http.ResponseWriter, p Problem) {
 	if status == 0 {
 		status = p.Code.Status()
 	}
-	body, _ := json.Marshal(document{ // of texts and numbers: it cannot fail
-		Type: "about:blank", Title: http.StatusText(status), Status: status,
-		Detail: p.Detail, Instance: p.Instance, Code: p.Code,
-	})
 	h := w.Header()
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
@@ -49,5 +45,10 @@ func Write(w http.ResponseWriter, p Problem) {
 		h.Set("Retry-After", strconv.Itoa(1+rand.IntN(seconds)))
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(body)
+	body := json.NewEncoder(w)
+	body.SetEscapeHTML(false) // it is no HTML, and people read it
+	_ = body.Encode(document{
+		Type: "about:blank", Title: http.StatusText(status), Status: status,
+		Detail: p.Detail, Instance: p.Instance, Code: p.Code,
+	})
 }

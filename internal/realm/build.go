@@ -36,7 +36,7 @@ type builder struct {
 	snapshot    *Snapshot
 	issuers     []jwt.Issuer
 	authorities []mtls.Authority
-	sources     map[string]*jwks.Source // by issuer and place: tenants that share an issuer share its keys
+	sources     map[origin]*jwks.Source // tenants that share an issuer share its keys
 }
 
 // Build compiles every tenant of a configuration and runs its policy tests. It reads the key and authority files, and fetches nothing. It
@@ -45,7 +45,7 @@ func Build(c *config.Config, o Options) (*Snapshot, []config.Problem) {
 	b := &builder{
 		config: c, options: o,
 		snapshot: &Snapshot{tenants: make(map[tenant.ID]*Tenant)},
-		sources:  make(map[string]*jwks.Source),
+		sources:  make(map[origin]*jwks.Source),
 	}
 	for i := range c.Tenants {
 		b.tenant(&c.Tenants[i])

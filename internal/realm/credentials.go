@@ -37,11 +37,14 @@ func typesOf(configured []string) []string {
 	return types
 }
 
+// origin is where one issuer's keys come from.
+type origin struct{ issuer, place string }
+
 // source returns the keys of an issuer, the same for everybody who reads them from the same place.
 func (b *builder) source(c *config.Tenant, i int) *jwks.Source {
 	s := c.Issuers[i]
 	place := s.JWKSURI + string(s.JWKSFile)
-	key := fmt.Sprintf("%q %q", s.Issuer, place)
+	key := origin{s.Issuer, place}
 	if known := b.sources[key]; known != nil {
 		return known
 	}

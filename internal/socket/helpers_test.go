@@ -12,7 +12,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"portcullis/internal/socket"
 	"portcullis/internal/testnet"
@@ -185,15 +184,4 @@ func number(payload []byte) (i int) {
 	digits, _, _ := bytes.Cut(payload, []byte(" "))
 	fmt.Sscan(string(digits), &i)
 	return i
-}
-
-func within(t *testing.T, d time.Duration, what string, f func()) {
-	t.Helper()
-	done := make(chan struct{})
-	go func() { f(); close(done) }()
-	select {
-	case <-done:
-	case <-time.After(d):
-		t.Fatalf("%s did not end within %v", what, d)
-	}
 }

@@ -1,11 +1,14 @@
 package socket
 
 import (
+	"encoding/binary"
 	"errors"
 	"net"
 	"sync"
 	"syscall"
 	"time"
+
+	"portcullis/internal/wire"
 )
 
 const (
@@ -132,7 +135,7 @@ func (p *pipe) runFlush() {
 		}
 		p.mu.Unlock()
 		if !done {
-			p.writeAll(batch...)
+			_ = p.writeAll(batch...) // the first error is kept: it ends the loop
 		}
 		<-p.turn
 		if done {
@@ -155,11 +158,21 @@ func (p *pipe) Write(frame []byte) (int, error) {
 		return len(frame), p.writeAll(frame)
 	}
 	p.seal()
-	err := p.writeAll(frame)
+	err := p.writeAll(ourWords(frame))
 	p.mu.Lock()
 	p.told = err == nil
 	p.mu.Unlock()
 	return len(frame), err
+}
+
+// ourWords returns a close frame of the library's with a reason in our form. The library ends broken frames by itself, with 1002 and a sentence.
+func ourWords(frame []byte) []byte {
+	if len(frame) < 4 || binary.BigEndian.Uint16(frame[2:]) != uint16(wire.ProtocolError.Status) {
+		return frame
+	}
+	reason := wire.ProtocolError.Reason(0)
+	ours := append(make([]byte, 0, 4+len(reason)), frame[0], byte(2+len(reason)), frame[2], frame[3])
+	return append(ours, reason...)
 }
 
 func isClose(frame []byte) bool { return len(frame) > 0 && frame[0]&0x0f == 0x8 }

@@ -231,3 +231,24 @@ func TestTheEndOfAConnectionHasAName(t *testing.T) {
 		})
 	}
 }
+
+// The library closes broken frames by itself; the client hears our words all the same.
+func TestBrokenFramesEndWithOurReason(t *testing.T) {
+	for name, frame := range map[string][]byte{
+		"a reserved bit": masked(0xc0, 1, "x"), "an unknown opcode": masked(0x80, 5, "x"), "a long ping": masked(0x80, 9, strings.Repeat("x", 126)),
+		"no mask": {0x81, 1, 'x'},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, c := overMemory(t).connect(t, frame...)
+			defer p.Close()
+			go func() {
+				if _, _, err := next(c, 0); errors.Is(err, socket.ErrFrames) {
+					c.Close(wire.ProtocolError, 0)
+				}
+			}()
+			if code, reason := p.closed(t); code != 1002 || reason != `{"code":"protocol_error"}` {
+				t.Errorf("got %d %s, want 1002 in our words", code, reason)
+			}
+		})
+	}
+}
