@@ -131,15 +131,15 @@ func must(t testing.TB, fault *wire.Fault) {
 	}
 }
 
-func ignore() {}
+func ignore(*wire.Recovery) {}
 
 // bob hears alice; carol, in another tenant, hears nothing of the channel of the same name.
 func TestTenantsOfTheSameChannelNameHearNothingOfEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := open(t, limit.Limits{})
 		var bob, carol ear
-		must(t, h.enter(t, "acme", "bob", &bob).Subscribe("room:1", ignore))
-		must(t, h.enter(t, "globex", "carol", &carol).Subscribe("room:1", ignore))
+		must(t, h.enter(t, "acme", "bob", &bob).Subscribe("room:1", nil, false, ignore))
+		must(t, h.enter(t, "globex", "carol", &carol).Subscribe("room:1", nil, false, ignore))
 		alice := h.enter(t, "acme", "alice", &ear{})
 		must(t, alice.Publish(t.Context(), "room:1", []byte(`"hello"`)))
 		synctest.Wait()
@@ -155,7 +155,7 @@ func TestTenantsOfTheSameChannelNameHearNothingOfEachOther(t *testing.T) {
 func TestVerbsAnswerWhatMayNotBe(t *testing.T) {
 	h := open(t, limit.Limits{SubscriptionsPerConn: 2})
 	m := h.enter(t, "acme", "ana", &ear{})
-	must(t, m.Subscribe("room:1", ignore))
+	must(t, m.Subscribe("room:1", nil, false, ignore))
 	tests := []struct {
 		name string
 		try  func() *wire.Fault
@@ -164,15 +164,15 @@ func TestVerbsAnswerWhatMayNotBe(t *testing.T) {
 		{"echo where no rule allows it", func() *wire.Fault { return m.Echo("lab:rtt") }, wire.Forbidden},
 		{"publish where a rule denies it", func() *wire.Fault { return m.Publish(t.Context(), "room:quiet", []byte("1")) }, wire.Forbidden},
 		{"publish where no rule allows it", func() *wire.Fault { return m.Publish(t.Context(), "ops:1", []byte("1")) }, wire.Forbidden},
-		{"subscribe where no rule allows it", func() *wire.Fault { return m.Subscribe("ops:1", ignore) }, wire.Forbidden},
-		{"subscribe to a pattern", func() *wire.Fault { return m.Subscribe("room:*", ignore) }, wire.BadChannel},
-		{"subscribe to a reserved name", func() *wire.Fault { return m.Subscribe("$control", ignore) }, wire.BadChannel},
+		{"subscribe where no rule allows it", func() *wire.Fault { return m.Subscribe("ops:1", nil, false, ignore) }, wire.Forbidden},
+		{"subscribe to a pattern", func() *wire.Fault { return m.Subscribe("room:*", nil, false, ignore) }, wire.BadChannel},
+		{"subscribe to a reserved name", func() *wire.Fault { return m.Subscribe("$control", nil, false, ignore) }, wire.BadChannel},
 		{"publish to nothing", func() *wire.Fault { return m.Publish(t.Context(), "", []byte("1")) }, wire.BadChannel},
-		{"subscribe twice", func() *wire.Fault { return m.Subscribe("room:1", ignore) }, wire.AlreadySubscribed},
+		{"subscribe twice", func() *wire.Fault { return m.Subscribe("room:1", nil, false, ignore) }, wire.AlreadySubscribed},
 		{"unsubscribe from what is not subscribed", func() *wire.Fault { return m.Unsubscribe("room:2") }, wire.NotSubscribed},
 		{"unsubscribe from no name", func() *wire.Fault { return m.Unsubscribe("room:") }, wire.BadChannel},
-		{"the last subscription that is allowed", func() *wire.Fault { return m.Subscribe("room:2", ignore) }, ""},
-		{"one subscription too many", func() *wire.Fault { return m.Subscribe("room:3", ignore) }, wire.QuotaExceeded},
+		{"the last subscription that is allowed", func() *wire.Fault { return m.Subscribe("room:2", nil, false, ignore) }, ""},
+		{"one subscription too many", func() *wire.Fault { return m.Subscribe("room:3", nil, false, ignore) }, wire.QuotaExceeded},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -206,7 +206,7 @@ func TestEverybodyHearsEverythingInOrder(t *testing.T) {
 	h := open(t, limit.Limits{})
 	ears := make([]ear, subscribers)
 	for i := range ears {
-		must(t, h.enter(t, "acme", fmt.Sprint("s", i), &ears[i]).Subscribe("room:1", ignore))
+		must(t, h.enter(t, "acme", fmt.Sprint("s", i), &ears[i]).Subscribe("room:1", nil, false, ignore))
 	}
 	var all sync.WaitGroup
 	for i := range publishers {
@@ -253,7 +253,7 @@ func TestEachDialectIsEncodedOnce(t *testing.T) {
 			if i%2 == 0 {
 				e.dialect = other
 			}
-			must(t, h.enter(t, "acme", fmt.Sprint("s", i), e).Subscribe("room:1", ignore))
+			must(t, h.enter(t, "acme", fmt.Sprint("s", i), e).Subscribe("room:1", nil, false, ignore))
 		}
 		must(t, h.enter(t, "acme", "alice", &ear{}).Publish(t.Context(), "room:1", []byte("1")))
 		synctest.Wait()
@@ -282,7 +282,7 @@ func TestTheOkComesBeforeTheFirstMessage(t *testing.T) {
 	for i := range 200 {
 		var e ear
 		m := h.enter(t, "acme", fmt.Sprint("s", i), &e)
-		must(t, m.Subscribe("room:1", func() { e.Deliver([]byte("ok\n"), 0) }))
+		must(t, m.Subscribe("room:1", nil, false, func(*wire.Recovery) { e.Deliver([]byte("ok\n"), 0) }))
 		if got := e.text(); !strings.HasPrefix(got, "ok\n") {
 			t.Fatalf("subscriber %d heard %.40q first", i, got)
 		}
@@ -296,7 +296,7 @@ func TestAChannelThatNobodyHearsLeavesNothingBehind(t *testing.T) {
 	h := open(t, limit.Limits{})
 	m := h.enter(t, "acme", "ana", &ear{})
 	for i := range 100 {
-		must(t, m.Subscribe(fmt.Sprint("room:", i), ignore))
+		must(t, m.Subscribe(fmt.Sprint("room:", i), nil, false, ignore))
 	}
 	if s, c := h.watcher.subscriptions.Load(), h.watcher.channels.Load(); s != 100 || c != 100 {
 		t.Fatalf("got %d subscriptions to %d channels, want 100 and 100", s, c)
@@ -318,7 +318,7 @@ func TestAPublisherWaitsWhereAChannelHasTooMuchToSay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := open(t, limit.Limits{})
 		e := &ear{hold: make(chan struct{})}
-		must(t, h.enter(t, "acme", "bob", e).Subscribe("room:1", ignore))
+		must(t, h.enter(t, "acme", "bob", e).Subscribe("room:1", nil, false, ignore))
 		alice := h.enter(t, "acme", "alice", &ear{})
 		var sent atomic.Int64
 		go func() {
@@ -374,7 +374,7 @@ func fanOut(t testing.TB, subscribers int) (publish func()) {
 	for i := range subscribers {
 		place, _ := r.Account.Enter(fmt.Sprint(i))
 		m := h.Join(r, &auth.Principal{Tenant: r.ID, User: "s"}, place, "c", deaf{h.dialect, &got})
-		must(t, m.Subscribe("room:1", ignore))
+		must(t, m.Subscribe("room:1", nil, false, ignore))
 	}
 	alice := h.enter(t, "acme", "alice", &ear{})
 	data := []byte(`"` + strings.Repeat("x", 126) + `"`)

@@ -94,8 +94,9 @@ func (h *Hub) waitForRoom(ctx context.Context, ref channel.Ref) error {
 }
 
 // Subscribe begins the delivery of a channel, until Unsubscribe or Leave. confirm runs when it is certain and before the first message, so that a client
-// hears the ok first; it must not wait. Everything published after it arrives.
-func (m *Member) Subscribe(name string, confirm func()) *wire.Fault {
+// hears the ok first; it must not wait. Everything published after it arrives. No channel keeps history: whoever wants to continue since a position
+// is told that in confirm, or, when it is strict, refused.
+func (m *Member) Subscribe(name string, since *message.Position, strict bool, confirm func(*wire.Recovery)) *wire.Fault {
 	ref, fault := m.allowed(acl.Subscribe, name)
 	if fault != nil {
 		return fault
@@ -106,8 +107,15 @@ func (m *Member) Subscribe(name string, confirm func()) *wire.Fault {
 	if most := m.tenant.Account.Limits().SubscriptionsPerConn; most != limit.Unlimited && m.subscriptions.len() >= most {
 		return &wire.Fault{Code: wire.QuotaExceeded, Message: "subscriptions_per_connection is reached: unsubscribe from a channel first"}
 	}
+	var from *wire.Recovery
+	if since != nil {
+		if strict {
+			return &wire.Fault{Code: wire.Unrecoverable, Message: "this channel keeps no history"}
+		}
+		from = &wire.Recovery{Reason: "no_history"}
+	}
 	s := &Subscription{subscriber: m.subscriber}
-	if err := m.hub.join(ref, s, confirm); err != nil {
+	if err := m.hub.join(ref, s, func() { confirm(from) }); err != nil {
 		return &wire.Fault{Code: wire.Unavailable, Message: "the engine cannot be reached", Retry: time.Second}
 	}
 	m.subscriptions.add(s)

@@ -38,6 +38,7 @@ func (s *Session) message(op wire.Opcode, payload []byte) {
 
 // serve answers one request and reports whether the session goes on.
 func (s *Session) serve(r wire.Request, fault *wire.Fault) bool {
+	s.socket.Await()
 	now := time.Now()
 	s.requests++
 	s.host.observer.Received(r.Verb, r.Size)
@@ -80,17 +81,14 @@ func (s *Session) do(r *wire.Request, now time.Time) {
 	}
 }
 
-// subscribe answers before the first message can arrive. No channel keeps history: whoever wants to continue is told so.
+// subscribe answers before the first message can arrive.
 func (s *Session) subscribe(r *wire.Request) {
 	ok := wire.Reply{Verb: r.Verb, ID: r.ID, Channel: r.Channel}
-	if r.Since != nil {
-		if r.Strict {
-			s.answer(r, &wire.Fault{Code: wire.Unrecoverable, Message: "this channel keeps no history"})
-			return
-		}
-		ok.Recovery = &wire.Recovery{Reason: "no_history"}
-	}
-	if fault := s.member.Subscribe(r.Channel, func() { s.reply(&ok) }); fault != nil {
+	fault := s.member.Subscribe(r.Channel, r.Since, r.Strict, func(from *wire.Recovery) {
+		ok.Recovery = from
+		s.reply(&ok)
+	})
+	if fault != nil {
 		s.answer(r, fault)
 	}
 }

@@ -27,6 +27,7 @@ type Socket interface {
 	Next() (wire.Opcode, error)
 	Payload(buf []byte, limit int) ([]byte, error)
 	Send(frames []byte, messages int) (kept bool, err error)
+	Await()
 	Ping() error
 	OnPong(f func(rtt time.Duration))
 	Close(reason wire.Close, retry time.Duration)

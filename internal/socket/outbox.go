@@ -53,4 +53,7 @@ func (o *outbox) take(size int) (bufs [][]byte) {
 	return bufs
 }
 
+// half reports whether more than half of the room is taken.
+func (o *outbox) half() bool { return o.bytes > MaxQueuedBytes/2 || o.messages > MaxQueuedMessages/2 }
+
 func (o *outbox) clear() { *o = outbox{} }

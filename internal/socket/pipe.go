@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -31,6 +32,8 @@ type pipe struct {
 	// Set by newPipe, then read-only.
 	raw syscall.RawConn // nil where a write cannot be tried without waiting: TLS, memory
 
+	leaving atomic.Bool // a goodbye is due or under way: what the client sends is no more than noise
+
 	// turn is held by whoever writes to the socket. A channel, not a mutex: testing/synctest sees it wait, and a wait for it can end.
 	turn chan struct{}
 	// Owned by the holder of turn.
@@ -43,6 +46,7 @@ type pipe struct {
 	sealed   bool          // a close frame passes or has passed: no more data (RFC 6455, section 5.5.1)
 	told     bool          // the close frame has passed
 	idle     chan struct{} // closed when the flush goroutine ends; made by whoever waits for that
+	eased    chan struct{} // closed when less than half of out is taken; made by whoever waits for that
 	err      error         // the first write error, for ever: a frame may have been cut
 
 	reader reader
@@ -125,6 +129,7 @@ func (p *pipe) runFlush() {
 		p.turn <- struct{}{}
 		p.mu.Lock()
 		batch := p.out.take(flushBatch)
+		p.ease()
 		done := p.err != nil || len(batch) == 0 && len(p.rest) == 0
 		if done {
 			p.flushing = false
@@ -211,6 +216,7 @@ func (p *pipe) fail(err error) {
 		p.err = err
 	}
 	p.out.clear()
+	p.ease()
 	p.mu.Unlock()
 	p.Conn.Close()
 }
@@ -220,7 +226,9 @@ func (p *pipe) seal() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sealed = true
+	p.leaving.Store(true)
 	p.out.clear()
+	p.ease()
 }
 
 // cutUnlessTold closes the socket of a client that no close frame reaches: part of another frame is stuck in front of it.
@@ -247,6 +255,31 @@ func (p *pipe) settle(patience time.Duration) {
 func (p *pipe) finish() {
 	p.seal()
 	<-p.quiet()
+}
+
+// await waits while more than half of the outbox is taken. It ends with the connection at the latest.
+func (p *pipe) await() {
+	for {
+		p.mu.Lock()
+		if !p.out.half() || p.refuses() != nil {
+			p.mu.Unlock()
+			return
+		}
+		if p.eased == nil {
+			p.eased = make(chan struct{})
+		}
+		eased := p.eased
+		p.mu.Unlock()
+		<-eased
+	}
+}
+
+// ease tells those who await room. The caller holds mu.
+func (p *pipe) ease() {
+	if p.eased != nil && !p.out.half() {
+		close(p.eased)
+		p.eased = nil
+	}
 }
 
 // quiet returns a channel that is closed once no flush goroutine runs.

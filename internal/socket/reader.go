@@ -17,8 +17,8 @@ const (
 	// The same for fragments that carry something but end no message.
 	fragmentsPerSecond = 1000
 
-	// calm is how long each read of a flooder's waits while the goodbye is under way. Closing the socket with bytes unread would reset the
-	// connection, and take back the close frame that says why.
+	// calm is how long each read waits while a goodbye is under way. What comes now is thrown away, so it must cost little; but closing the socket
+	// with bytes unread would reset the connection, and take back the close frame that says why.
 	calm = 5 * time.Millisecond
 )
 
@@ -40,7 +40,6 @@ type reader struct {
 	open    bool // a fragmented message has begun and not ended
 
 	timed             bool // the read deadline stands for the unfinished message
-	flooded           bool // ErrFlood was told: what follows is read to be thrown away
 	idleFrames, parts bucket
 	received          atomic.Uint64
 }
@@ -55,8 +54,10 @@ func (p *pipe) Read(b []byte) (int, error) {
 		}
 		return p.followed(b, n, nil)
 	}
-	if r.flooded {
-		time.Sleep(calm)
+	if p.leaving.Load() {
+		if p.failure() == nil {
+			time.Sleep(calm)
+		}
 		return p.Conn.Read(b)
 	}
 	if unfinished := r.unfinished(); unfinished != r.timed {
@@ -76,7 +77,7 @@ func (p *pipe) Read(b []byte) (int, error) {
 // followed is what was read, or the flood that it was part of.
 func (p *pipe) followed(b []byte, n int, err error) (int, error) {
 	if flood := p.reader.follow(b[:n]); flood != nil {
-		p.reader.flooded = true
+		p.leaving.Store(true)
 		return 0, flood
 	}
 	return n, err

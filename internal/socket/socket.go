@@ -175,6 +175,10 @@ func (c *Conn) Send(frames []byte, messages int) (kept bool, err error) {
 	return kept, err
 }
 
+// Await waits until the client has read so much that there is room for an answer, or the connection ends. A client that asks faster than it reads the
+// answers is slowed down by it, instead of being closed for what it could not know.
+func (c *Conn) Await() { c.pipe.await() }
+
 // Ping sends a ping frame. The pong calls what OnPong set, with the time that it took.
 func (c *Conn) Ping() error {
 	frame := make([]byte, 10)

@@ -271,6 +271,42 @@ func TestACutFrameEndsTheConnectionForEver(t *testing.T) {
 	})
 }
 
+// Whoever waits for room goes on when the client reads, and when the connection ends.
+func TestAwaitEndsWithRoomOrWithTheConnection(t *testing.T) {
+	for name, end := range map[string]func(*peer, *socket.Conn){
+		"the client reads": func(p *peer, _ *socket.Conn) {
+			for _, _, err := p.frame(); err == nil; _, _, err = p.frame() {
+			}
+		},
+		"the connection ends": func(_ *peer, c *socket.Conn) { c.CloseNow() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, c := overMemory(t).connect(t)
+				ended := reading(c)
+				c.Await() // there is room
+				for i := range 3 {
+					c.Send(numbered(i, 300_000), 1)
+				}
+				synctest.Wait()
+				awaited := make(chan struct{})
+				go func() { c.Await(); close(awaited) }()
+				synctest.Wait()
+				select {
+				case <-awaited:
+					t.Error("nobody waited while the outbox was more than half full")
+				default:
+				}
+				go end(p, c)
+				<-awaited
+				c.CloseNow()
+				p.Close()
+				<-ended
+			})
+		})
+	}
+}
+
 func TestPingsMeasureTheRoundTrip(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, c := overMemory(t).connect(t)
