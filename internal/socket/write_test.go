@@ -120,19 +120,25 @@ func TestAFullOutboxIsAnErrorAndTakesNothing(t *testing.T) {
 }
 
 func TestManySmallMessagesFillAnOutboxToo(t *testing.T) {
-	p, c, _ := stuck(t)
-	defer p.Close()
-	ended := reading(c)
-	var err error
-	sent := 0
-	for ; err == nil; sent++ { // what the flush goroutine holds by then counts no more
-		_, err = c.Send(wire.AppendFrame(nil, wire.Text, []byte("x")), 1)
-	}
-	if !errors.Is(err, socket.ErrFull) || sent > 2*socket.MaxQueuedMessages {
-		t.Errorf("got %v after %d messages, want %v after about %d", err, sent, socket.ErrFull, socket.MaxQueuedMessages)
-	}
-	c.CloseNow()
-	<-ended
+	synctest.Test(t, func(t *testing.T) {
+		p, c := overMemory(t).connect(t)
+		ended := reading(c)
+		if _, err := c.Send(numbered(0, 2*testnet.Buffer), 1); err != nil { // the flush goroutine is stuck with it
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		var err error
+		sent := 0
+		for ; err == nil; sent++ {
+			_, err = c.Send(wire.AppendFrame(nil, wire.Text, []byte("x")), 1)
+		}
+		if !errors.Is(err, socket.ErrFull) || sent != socket.MaxQueuedMessages+1 {
+			t.Errorf("got %v for message %d, want %v for message %d", err, sent, socket.ErrFull, socket.MaxQueuedMessages+1)
+		}
+		c.CloseNow()
+		p.Close()
+		<-ended
+	})
 }
 
 // A slow client that still reads a little is told why it is closed, ahead of its backlog.
