@@ -25,7 +25,8 @@ type Roster struct {
 	live   map[*session.Session]struct{}
 	coming int // reserved and not yet in
 	opened uint64
-	closed bool
+	closed bool // everybody was asked to leave
+	over   bool // and whoever is left is cut
 }
 
 // reserve announces a session, so that a roster that is being emptied waits for it or refuses it. leave must be called once,
@@ -50,8 +51,11 @@ func (r *Roster) enter(s *session.Session) {
 	r.coming--
 	r.opened++
 	r.live[s] = struct{}{}
-	if r.closed { // it was let in while everybody was asked to leave
-		s.End(wire.Draining, retryLeast)
+	switch { // it was let in while everybody was asked to leave
+	case r.over:
+		s.Cut()
+	case r.closed:
+		s.End(wire.Draining, retryLeast+rand.N(retryLeast))
 	}
 }
 
@@ -109,6 +113,7 @@ func (r *Roster) Empty(ctx context.Context) (asked int, cut int) {
 // cut closes all sockets that are left.
 func (r *Roster) cut() int {
 	r.mu.Lock()
+	r.over = true
 	left := make([]*session.Session, 0, len(r.live))
 	for s := range r.live {
 		left = append(left, s)

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,7 +29,7 @@ var works = sync.Pool{New: func() any { return new(work) }}
 
 // deliver encodes the batch once for each dialect and hands the same bytes to all its subscribers.
 func (w *work) deliver(h *Hub) {
-	w.batch = Batch{Messages: w.messages, Recipients: len(w.members)}
+	w.batch = Batch{Messages: w.messages}
 	from := 0
 	for _, g := range w.groups {
 		frames := w.buf[:0]
@@ -36,9 +37,14 @@ func (w *work) deliver(h *Hub) {
 			frames = g.dialect.AppendMessage(frames, m)
 		}
 		w.buf = frames
-		w.batch.Bytes += len(frames) * g.members
-		if kept := give(w.members[from:from+g.members], frames, len(w.messages), h.slices); kept {
+		taken, kept := give(w.members[from:from+g.members], frames, len(w.messages), h.slices)
+		w.batch.Recipients += taken
+		w.batch.Bytes += len(frames) * taken
+		if kept > 0 {
 			w.buf = nil // somebody's outbox refers to it
+			// What was queued is sent by other goroutines. Let them: a burst must not fill an outbox that only waits for its turn on a core, as
+			// every TLS connection's does.
+			runtime.Gosched()
 		}
 		from += g.members
 	}
@@ -51,26 +57,31 @@ func (w *work) deliver(h *Hub) {
 	}
 }
 
-// give hands frames to every member. Many members are cut into slices, for as many goroutines as there are cores.
-func give(members []*Subscription, frames []byte, messages, slices int) (kept bool) {
+// give hands frames to every member, and returns how many took them and how many still refer to them. Many members are cut into slices, for
+// as many goroutines as there are cores.
+func give(members []*Subscription, frames []byte, messages, slices int) (taken, kept int) {
 	if slices = min(slices, len(members)/sliceSize); slices < 2 {
 		for _, s := range members {
-			if s.subscriber.Deliver(frames, messages) {
-				kept = true
+			switch s.subscriber.Deliver(frames, messages) {
+			case Taken:
+				taken++
+			case Kept:
+				taken++
+				kept++
 			}
 		}
-		return kept
+		return taken, kept
 	}
-	var any atomic.Bool
+	var takenAll, keptAll atomic.Int64
 	var all sync.WaitGroup
 	for i := range slices {
 		slice := members[i*len(members)/slices : (i+1)*len(members)/slices]
 		all.Go(func() {
-			if give(slice, frames, messages, 1) {
-				any.Store(true)
-			}
+			taken, kept := give(slice, frames, messages, 1)
+			takenAll.Add(int64(taken))
+			keptAll.Add(int64(kept))
 		})
 	}
 	all.Wait()
-	return any.Load()
+	return int(takenAll.Load()), int(keptAll.Load())
 }

@@ -55,9 +55,19 @@ type Observer interface {
 type Subscriber interface {
 	// Dialect says how; it is always the same.
 	Dialect() wire.Dialect
-	// Deliver takes whole frames that hold so many messages. It never waits. kept says that it still refers to frames.
-	Deliver(frames []byte, messages int) (kept bool)
+	// Deliver takes whole frames that hold so many messages. It never waits.
+	Deliver(frames []byte, messages int) Outcome
 }
+
+// Outcome is what became of a delivery.
+type Outcome int
+
+// The outcomes.
+const (
+	Lost  Outcome = iota // the subscriber is ending, perhaps for this
+	Taken                // on its way
+	Kept                 // queued: the subscriber refers to the frames, which must not change any more
+)
 
 // New returns a hub over an engine. Run moves it.
 func New(b broker.Broker, o Observer) *Hub {

@@ -44,7 +44,7 @@ type ear struct {
 
 func (e *ear) Dialect() wire.Dialect { return e.dialect }
 
-func (e *ear) Deliver(frames []byte, messages int) bool {
+func (e *ear) Deliver(frames []byte, messages int) hub.Outcome {
 	if e.hold != nil {
 		<-e.hold
 	}
@@ -52,7 +52,7 @@ func (e *ear) Deliver(frames []byte, messages int) bool {
 	defer e.mu.Unlock()
 	e.heard.Write(frames)
 	e.count += messages
-	return false
+	return hub.Taken
 }
 
 func (e *ear) text() string {
@@ -362,9 +362,9 @@ type deaf struct {
 }
 
 func (d deaf) Dialect() wire.Dialect { return d.dialect }
-func (d deaf) Deliver(_ []byte, messages int) bool {
+func (d deaf) Deliver(_ []byte, messages int) hub.Outcome {
 	d.got.Add(int64(messages))
-	return false
+	return hub.Taken
 }
 
 func fanOut(t testing.TB, subscribers int) (publish func()) {

@@ -14,9 +14,10 @@ const (
 	batchBytes    = 64 << 10
 	batchMessages = 256
 
-	// pendingMost is how many messages a room holds before it lets its publishers wait. Nobody loses: a publisher that waits
+	// pendingMost and pendingBytes are how much a room holds before it lets its publishers wait. Nobody loses: a publisher that waits
 	// reads nothing from its client, and TCP slows that down. Deliveries never wait for a client, so it is a wait for this machine.
-	pendingMost = 4096
+	pendingMost  = 4096
+	pendingBytes = 2 << 20
 
 	// keepPending is how many messages a quiet room keeps the space of.
 	keepPending = 16
@@ -33,6 +34,7 @@ type room struct {
 	mu         sync.Mutex
 	groups     []group
 	pending    []*message.Message
+	bytes      int           // of pending
 	dispatches bool          // a dispatcher runs; there is one while there is something to say
 	eased      chan struct{} // closed when pending is short again; made by the first publisher that waits
 }
@@ -49,9 +51,6 @@ type Subscription struct {
 	room       *room
 	index      int // in its group's members; guarded by the room's mu
 }
-
-// Ref is the channel that the subscription is to.
-func (s *Subscription) Ref() channel.Ref { return s.room.ref }
 
 // add puts s in. confirm runs before anything is delivered to s.
 func (r *room) add(s *Subscription, confirm func()) {
@@ -96,6 +95,7 @@ func (r *room) enqueue(h *Hub, m *message.Message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.pending = append(r.pending, m)
+	r.bytes += len(m.Data)
 	if !r.dispatches {
 		r.dispatches = true
 		h.dispatchers.Go(func() { r.dispatch(h) })
@@ -106,7 +106,7 @@ func (r *room) enqueue(h *Hub, m *message.Message) {
 func (r *room) full() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.pending) < pendingMost {
+	if !r.crowded() {
 		return nil
 	}
 	if r.eased == nil {
@@ -114,6 +114,8 @@ func (r *room) full() <-chan struct{} {
 	}
 	return r.eased
 }
+
+func (r *room) crowded() bool { return len(r.pending) >= pendingMost || r.bytes >= pendingBytes }
 
 // dispatch delivers batch after batch until nothing is pending.
 func (r *room) dispatch(h *Hub) {
@@ -144,7 +146,7 @@ func (r *room) take(w *work) bool {
 	rest := copy(r.pending, r.pending[n:])
 	clear(r.pending[rest:])
 	r.pending = r.pending[:rest]
-	if r.eased != nil && rest < pendingMost {
+	if r.bytes -= size; r.eased != nil && !r.crowded() {
 		close(r.eased)
 		r.eased = nil
 	}

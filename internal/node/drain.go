@@ -32,6 +32,7 @@ func (n *Node) drain(cause error, failed context.Context) {
 	n.gateway.Close()
 	said, done := context.WithTimeout(ctx, min(answerBy, grace))
 	defer done()
+	defer context.AfterFunc(said, n.sessions.Interrupt)()
 	asked, cut := n.gateway.Roster().Empty(said)
 	n.log.Info("drained", "event", "node.drained", "asked", asked, "cut", cut)
 	for _, e := range append(n.edges, n.admin) {

@@ -40,9 +40,6 @@ type Snapshot struct {
 // Tenant returns a tenant, nil when there is none of this id.
 func (s *Snapshot) Tenant(id tenant.ID) *Tenant { return s.tenants[id] }
 
-// Tenants returns how many there are.
-func (s *Snapshot) Tenants() int { return len(s.tenants) }
-
 // Authenticate decides whom a credential speaks for. Errors wrap an [*auth.Refusal]. A certificate beside a token must be of the token's tenant, and the
 // principal's right then ends with the first of the two.
 func (s *Snapshot) Authenticate(ctx context.Context, c auth.Credential, now time.Time) (*auth.Principal, *Tenant, error) {

@@ -40,7 +40,10 @@ func NewHost(node string, o Observer, log *slog.Logger) *Host {
 	return h
 }
 
-// Close ends the hands, and waits for them. All sessions have ended before, or end with an error.
+// Interrupt ends what requests wait for in the hub. It is for a process that has no more time.
+func (h *Host) Interrupt() { h.cancel() }
+
+// Close ends the hands, and waits for them. All sessions have ended before.
 func (h *Host) Close() {
 	h.cancel()
 	h.workers.Wait()

@@ -18,8 +18,10 @@ func (s *Session) read() error {
 		e.payload, err = s.socket.Payload(e.payload, s.welcome.MessageSize)
 		if err == nil {
 			e.session, e.op = s, op
+			s.serving.Store(true)
 			s.host.hand(e)
 			<-e.done
+			s.serving.Store(false)
 		}
 		s.host.putBack(e)
 		if err != nil {
@@ -38,7 +40,9 @@ func (s *Session) message(op wire.Opcode, payload []byte) {
 
 // serve answers one request and reports whether the session goes on.
 func (s *Session) serve(r wire.Request, fault *wire.Fault) bool {
-	s.socket.Await()
+	if s.socket.Await(); s.ending() { // a credential may have ended while the client was waited for
+		return false
+	}
 	now := time.Now()
 	s.requests++
 	s.host.observer.Received(r.Verb, r.Size)

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// PingEvery is how often a quiet client is asked whether it is there, give or take a tenth, so that pings spread.
+	// PingEvery is how often a client is asked whether it is there, give or take a tenth, so that pings spread.
 	PingEvery = 25 * time.Second
 	// PongBy is how long its answer may take.
 	PongBy = 10 * time.Second
@@ -54,11 +54,13 @@ type Session struct {
 	requests uint64
 
 	delivered atomic.Uint64 // messages that were taken for the client
+	serving   atomic.Bool   // hands serve a message, and nobody reads
 
 	// Guarded by mu.
 	mu        sync.Mutex
 	clock     *time.Timer
 	awaits    bool // a ping is out
+	over      bool // Run does not read any more
 	pingEvery time.Duration
 	goodbye   *goodbye
 }
@@ -99,9 +101,6 @@ func jitter(d time.Duration) time.Duration {
 	return d - d/10 + rand.N(d/5)
 }
 
-// Principal is whom the session speaks for.
-func (s *Session) Principal() *auth.Principal { return s.principal }
-
 // Dialect implements [hub.Subscriber].
 func (s *Session) Dialect() wire.Dialect { return s.dialect }
 
@@ -132,14 +131,17 @@ func (s *Session) greet() {
 }
 
 // Deliver implements [hub.Subscriber]. A client that reads too slowly for its outbox ends here.
-func (s *Session) Deliver(frames []byte, messages int) (kept bool) {
+func (s *Session) Deliver(frames []byte, messages int) hub.Outcome {
 	kept, err := s.socket.Send(frames, messages)
 	if err != nil {
 		s.failed(err)
-		return false
+		return hub.Lost
 	}
 	s.delivered.Add(uint64(messages))
-	return kept
+	if kept {
+		return hub.Kept
+	}
+	return hub.Taken
 }
 
 // send gives the client one frame of its own.

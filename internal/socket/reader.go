@@ -17,9 +17,10 @@ const (
 	// The same for fragments that carry something but end no message.
 	fragmentsPerSecond = 1000
 
-	// calm is how long each read waits while a goodbye is under way. What comes now is thrown away, so it must cost little; but closing the socket
-	// with bytes unread would reset the connection, and take back the close frame that says why.
-	calm = 5 * time.Millisecond
+	// While a goodbye is under way what comes is thrown away. It is read all the same, since closing the socket with bytes unread would reset the
+	// connection and take back the close frame that says why: so many bytes at once, and then, so that it costs little, one read every calm.
+	inFlight = 1 << 20
+	calm     = 5 * time.Millisecond
 )
 
 var (
@@ -39,55 +40,82 @@ type reader struct {
 	payload uint64
 	open    bool // a fragmented message has begun and not ended
 
-	timed             bool // the read deadline stands for the unfinished message
+	began bool          // a frame began between two messages since the clock was last looked at
+	timed bool          // a read deadline is set
+	spent time.Duration // waiting for the rest of the current message
+
 	idleFrames, parts bucket
+	flood, told       bool   // ErrFlood is due; and was returned
+	noise             int    // bytes that came after a goodbye was due
 	received          atomic.Uint64
 }
 
 // Read serves the library. Between two messages it waits for ever: the pings are the clock there.
 func (p *pipe) Read(b []byte) (int, error) {
 	r := &p.reader
-	if len(r.carry) > 0 {
-		n := copy(b, r.carry)
-		if r.carry = r.carry[n:]; len(r.carry) == 0 {
-			r.carry = nil
-		}
-		return p.followed(b, n, nil)
+	if r.flood && !r.told { // here, and not instead of bytes: the library stays in step with the frames
+		r.told = true
+		p.leaving.Store(true)
+		return 0, ErrFlood
 	}
+	n, err := p.carried(b)
+	if n == 0 {
+		p.quieten()
+		n, err = p.timely(b)
+	}
+	r.received.Add(uint64(n))
 	if p.leaving.Load() {
-		if p.failure() == nil {
-			time.Sleep(calm)
+		r.noise += n
+	} else {
+		r.follow(b[:n])
+	}
+	return n, err
+}
+
+func (p *pipe) carried(b []byte) (int, error) {
+	r := &p.reader
+	n := copy(b, r.carry)
+	if r.carry = r.carry[n:]; len(r.carry) == 0 {
+		r.carry = nil
+	}
+	return n, nil
+}
+
+// timely reads, and bounds the time that the client takes over one message. The time that the gateway takes between two reads is not the client's.
+func (p *pipe) timely(b []byte) (int, error) {
+	r := &p.reader
+	if !r.unfinished() {
+		if r.timed {
+			r.timed = false
+			_ = p.Conn.SetReadDeadline(time.Time{})
 		}
 		return p.Conn.Read(b)
 	}
-	if unfinished := r.unfinished(); unfinished != r.timed {
-		if r.timed = unfinished; unfinished {
-			p.Conn.SetReadDeadline(time.Now().Add(MessageBy))
-		} else {
-			p.Conn.SetReadDeadline(time.Time{})
-		}
+	if r.began {
+		r.began, r.spent = false, 0
 	}
+	start := time.Now()
+	r.timed = true
+	_ = p.Conn.SetReadDeadline(start.Add(MessageBy - r.spent))
 	n, err := p.Conn.Read(b)
-	if err != nil && r.timed && errors.Is(err, os.ErrDeadlineExceeded) {
+	r.spent += time.Since(start)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = ErrUnfinished
 	}
-	return p.followed(b, n, err)
+	return n, err
 }
 
-// followed is what was read, or the flood that it was part of.
-func (p *pipe) followed(b []byte, n int, err error) (int, error) {
-	if flood := p.reader.follow(b[:n]); flood != nil {
-		p.leaving.Store(true)
-		return 0, flood
+// quieten slows down who goes on sending after a goodbye was due. A client that hears it has at most its own socket's buffer under way.
+func (p *pipe) quieten() {
+	if p.leaving.Load() && p.reader.noise > inFlight && p.failure() == nil {
+		time.Sleep(calm)
 	}
-	return n, err
 }
 
 func (r *reader) unfinished() bool { return r.open || r.have > 0 || r.payload > 0 }
 
 // follow steps over what was read, frame by frame. It leaves every judgement about a frame's form to the library.
-func (r *reader) follow(b []byte) error {
-	r.received.Add(uint64(len(b)))
+func (r *reader) follow(b []byte) {
 	for len(b) > 0 {
 		if r.payload > 0 {
 			n := min(r.payload, uint64(len(b)))
@@ -95,17 +123,17 @@ func (r *reader) follow(b []byte) error {
 			b = b[n:]
 			continue
 		}
+		if !r.unfinished() {
+			r.began = true
+		}
 		n := copy(r.header[r.have:r.size()], b)
 		b = b[n:]
 		if r.have += uint8(n); r.have < 2 || int(r.have) < r.size() {
 			continue
 		}
 		r.have = 0
-		if err := r.frame(); err != nil {
-			return err
-		}
+		r.frame()
 	}
-	return nil
 }
 
 // size is how long the header is, as far as its first two bytes say.
@@ -127,7 +155,7 @@ func (r *reader) size() int {
 }
 
 // frame takes in one whole header.
-func (r *reader) frame() error {
+func (r *reader) frame() {
 	switch n := r.header[1] & 0x7f; n {
 	case 126:
 		r.payload = uint64(r.header[2])<<8 | uint64(r.header[3])
@@ -145,11 +173,10 @@ func (r *reader) frame() error {
 	}
 	switch {
 	case control, !final && r.payload == 0:
-		return r.idleFrames.take(idleFramesPerSecond)
+		r.flood = r.flood || r.idleFrames.over(idleFramesPerSecond)
 	case !final:
-		return r.parts.take(fragmentsPerSecond)
+		r.flood = r.flood || r.parts.over(fragmentsPerSecond)
 	}
-	return nil
 }
 
 // bucket is a rate with a burst of twice itself.
@@ -160,12 +187,10 @@ type bucket struct {
 
 var born = time.Now()
 
-func (b *bucket) take(perSecond float32) error {
+// over takes one and reports whether that was more than there was.
+func (b *bucket) over(perSecond float32) bool {
 	now := time.Since(born)
 	b.used = max(0, b.used-perSecond*float32(max(0, now-b.at).Seconds())) + 1
 	b.at = now
-	if b.used > 2*perSecond {
-		return ErrFlood
-	}
-	return nil
+	return b.used > 2*perSecond
 }
