@@ -49,6 +49,7 @@ type Gateway struct {
 
 	roster Roster
 	closed atomic.Bool // no new handshakes
+	lines  lines
 }
 
 // New returns a gateway that serves as soon as it is given requests.
@@ -57,6 +58,7 @@ func New(c Config) *Gateway {
 	r := chi.NewRouter()
 	r.Get("/v1/ws", g.connect)
 	r.Get("/healthz", g.health)
+	r.Head("/healthz", g.health)
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		answerWith(w, problem.Problem{Code: wire.NotFound, Detail: "there is nothing at this path; clients connect at /v1/ws"})
 	})
@@ -110,12 +112,15 @@ func (g *Gateway) connect(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, r, noPlace(full), start)
 		return
 	}
-	if err := g.enter(w, r, a, place); err != nil {
-		place.Leave()
+	answered, err := g.enter(w, r, a, place)
+	switch {
+	case err == nil:
+		g.config.Observer.Handshake(Accepted, NoFault, time.Since(start))
+	case answered:
+		g.note(r, answerTo(err), err, newInstance(), start)
+	default:
 		g.refuse(w, r, err, start)
-		return
 	}
-	g.config.Observer.Handshake(Accepted, NoFault, time.Since(start))
 }
 
 // admit asks every question that needs no place.

@@ -94,7 +94,7 @@ tenants:
 	if snapshot == nil {
 		t.Fatal(problems)
 	}
-	h := hub.New(memory.New(), d.ledger)
+	h := hub.New(memory.New(), d.ledger, log)
 	sessions := session.NewHost("n_1", d.ledger, log)
 	d.Gateway = gateway.New(gateway.Config{
 		Realms: realm.NewRegistry(snapshot), Hub: h, Dialects: []wire.Dialect{wirejson.Dialect{}, mirror.Dialect{}},

@@ -21,7 +21,7 @@ func checkShape(r *http.Request) error {
 	case !slices.Equal(h.Values("Sec-WebSocket-Version"), []string{"13"}):
 		return refuse(UpgradeRequired, "Sec-WebSocket-Version is not 13")
 	case r.ContentLength != 0 || len(r.TransferEncoding) > 0 || h.Get("Content-Length") != "" || h.Get("Transfer-Encoding") != "":
-		return refuse(BadHandshake, "the request has a body: a handshake has none")
+		return refuse(BadHandshake, "the request has a Content-Length or a Transfer-Encoding: a handshake has no body")
 	}
 	keys := h.Values("Sec-WebSocket-Key")
 	if len(keys) != 1 {

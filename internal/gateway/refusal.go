@@ -33,8 +33,8 @@ const (
 	ServerFault Fault = "server"
 )
 
-// answer is what a reason becomes at the edge.
-type answer struct {
+// Answer is what a reason becomes at the edge.
+type Answer struct {
 	Reason auth.Reason
 	code   wire.Code
 	Fault  Fault
@@ -45,7 +45,7 @@ type answer struct {
 const notBelieved = "the credential was not believed; the operator finds the reason in the log, by this problem's instance"
 
 // Answers is the one table from reasons to answers, and the closed set of reasons.
-var Answers = []answer{
+var Answers = []Answer{
 	{Accepted, "", NoFault, ""},
 	{BadHandshake, wire.BadHandshake, ClientFault, ""},
 	{UpgradeRequired, wire.UpgradeRequired, ClientFault, "this path speaks WebSocket only: send Connection: Upgrade, Upgrade: websocket and Sec-WebSocket-Version: 13"},
@@ -92,7 +92,7 @@ func refuse(reason auth.Reason, format string, args ...any) error {
 }
 
 // answerTo finds the answer to an error of the road. One that carries no reason is the gateway's own failure.
-func answerTo(err error) answer {
+func answerTo(err error) Answer {
 	reason := auth.ReasonOf(err)
 	for _, a := range Answers {
 		if a.Reason == reason && reason != Accepted {
@@ -113,9 +113,9 @@ func detailOf(err error) string {
 }
 
 // retryAfter is when a client that was refused for a reason that passes may come again.
-func retryAfter(a answer) time.Duration {
+func retryAfter(a Answer) time.Duration {
 	switch a.code {
-	case wire.Unavailable, wire.QuotaExceeded, wire.RateLimited:
+	case wire.Unavailable, wire.QuotaExceeded:
 		return 5 * time.Second
 	}
 	return 0

@@ -7,6 +7,7 @@ package hub
 import (
 	"context"
 	"hash/maphash"
+	"log/slog"
 	"runtime"
 	"sync"
 
@@ -25,6 +26,7 @@ type Hub struct {
 	// Set by New, then read-only.
 	broker   broker.Broker
 	observer Observer
+	log      *slog.Logger
 	seed     maphash.Seed
 	slices   int // how many goroutines may deliver one batch
 
@@ -70,8 +72,8 @@ const (
 )
 
 // New returns a hub over an engine. Run moves it.
-func New(b broker.Broker, o Observer) *Hub {
-	h := &Hub{broker: b, observer: o, seed: maphash.MakeSeed(), slices: runtime.GOMAXPROCS(0), reached: make(chan struct{})}
+func New(b broker.Broker, o Observer, log *slog.Logger) *Hub {
+	h := &Hub{broker: b, observer: o, log: log, seed: maphash.MakeSeed(), slices: runtime.GOMAXPROCS(0), reached: make(chan struct{})}
 	for i := range h.rooms {
 		h.rooms[i].rooms = make(map[channel.Ref]*room)
 	}

@@ -1,8 +1,10 @@
 package hub_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -81,12 +83,14 @@ type house struct {
 	watcher *watcher
 	dialect lines
 	tenants map[string]*realm.Tenant
+	log     *bytes.Buffer
 }
 
 func open(t testing.TB, limits limit.Limits) *house {
 	t.Helper()
 	h := &house{watcher: new(watcher), dialect: lines{encoded: new(atomic.Int64)}, tenants: make(map[string]*realm.Tenant)}
-	h.Hub = hub.New(memory.New(), h.watcher)
+	h.log = new(bytes.Buffer)
+	h.Hub = hub.New(memory.New(), h.watcher, slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	for _, name := range []string{"acme", "globex"} {
 		id := tenant.MustParse(name)
 		policy, problems := acl.Compile(id, []acl.Rule{
@@ -341,12 +345,44 @@ func TestAPublisherWaitsWhereAChannelHasTooMuchToSay(t *testing.T) {
 	})
 }
 
+// Large messages are bounded by their bytes: four thousand of them would be too many.
+func TestWhatAChannelHasToSayIsBoundedInBytesToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t, limit.Limits{})
+		e := &ear{hold: make(chan struct{})}
+		must(t, h.enter(t, "acme", "bob", e).Subscribe("room:1", nil, false, ignore))
+		alice := h.enter(t, "acme", "alice", &ear{})
+		var sent atomic.Int64
+		data := []byte(`"` + strings.Repeat("x", 64<<10) + `"`)
+		go func() {
+			for range 200 {
+				if fault := alice.Publish(context.Background(), "room:1", data); fault != nil {
+					t.Error(fault)
+				}
+				sent.Add(1)
+			}
+		}()
+		synctest.Wait()
+		if got := sent.Load(); got < 30 || got > 40 {
+			t.Errorf("%d messages of 64 KiB were taken while nothing could be delivered, want about 32", got)
+		}
+		close(e.hold)
+		synctest.Wait()
+		if e.count != 200 {
+			t.Errorf("%d messages arrived, want 200", e.count)
+		}
+	})
+}
+
 func TestDecisionsAreTold(t *testing.T) {
 	h := open(t, limit.Limits{})
 	m := h.enter(t, "acme", "ana", &ear{})
 	m.Echo("room:1")
 	m.Echo("ops:1")
 	m.Publish(t.Context(), "room:quiet", []byte("1"))
+	if line := h.log.String(); !strings.Contains(line, `"channel":"room:quiet","basis":"explicit_deny","rule":"quiet"`) || strings.Count(line, "\n") != 2 {
+		t.Errorf("got %s, want a line for each refusal that names its rule", line)
+	}
 	for basis, want := range map[acl.Basis]int64{acl.ExplicitAllow: 1, acl.NoMatch: 1, acl.ExplicitDeny: 1} {
 		n, ok := h.watcher.decisions.Load(basis)
 		if !ok || n.(*atomic.Int64).Load() != want {

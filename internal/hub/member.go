@@ -3,6 +3,7 @@ package hub
 import (
 	"bytes"
 	"context"
+	"log/slog"
 	"time"
 
 	"portcullis/internal/acl"
@@ -136,6 +137,14 @@ func (m *Member) Unsubscribe(name string) *wire.Fault {
 	return nil
 }
 
+// denied tells the operator who asks for it, at level debug, which rule said no. The client hears only that.
+func (h *Hub) denied(p *auth.Principal, action acl.Action, name channel.Name, d acl.Decision) {
+	h.log.LogAttrs(context.Background(), slog.LevelDebug, "denied",
+		slog.String("event", "acl.denied"), slog.String("tenant", p.Tenant.String()), slog.String("user", p.User),
+		slog.String("action", action.String()), slog.String("channel", name.String()),
+		slog.String("basis", string(d.Basis)), slog.String("rule", d.Rule))
+}
+
 // allowed makes a ref of the member's own tenant and asks the policy. A channel that does not exist and one that is forbidden
 // have one answer: there is nothing to find out by asking.
 func (m *Member) allowed(action acl.Action, name string) (channel.Ref, *wire.Fault) {
@@ -146,6 +155,7 @@ func (m *Member) allowed(action acl.Action, name string) (channel.Ref, *wire.Fau
 	d := m.tenant.Policy.Decide(m.principal, action, n)
 	m.hub.observer.Decided(action, d)
 	if !d.Allowed {
+		m.hub.denied(m.principal, action, n, d)
 		return channel.Ref{}, &wire.Fault{Code: wire.Forbidden, Message: action.String() + " on " + name + " is not allowed"}
 	}
 	return channel.Ref{Tenant: m.principal.Tenant, Name: n}, nil

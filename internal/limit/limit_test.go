@@ -1,7 +1,9 @@
 package limit_test
 
 import (
+	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"portcullis/internal/limit"
@@ -67,19 +69,41 @@ func TestPlacesAreCountedPerUserAndTenant(t *testing.T) {
 	}
 }
 
-func TestAUserThatLeftStartsAnew(t *testing.T) {
-	tenant := limit.NewTenant(limit.Limits{MessagesPerSecondPerUser: 1})
-	p, _ := tenant.Enter("ana")
-	p.Message(noon, 1)
-	p.Message(noon, 1)
-	if scope, _ := p.Message(noon, 1); scope != limit.PerUser {
-		t.Fatalf("got scope %q, want %q", scope, limit.PerUser)
-	}
-	p.Leave()
-	p, _ = tenant.Enter("ana")
-	if scope, _ := p.Message(noon, 1); scope != "" {
-		t.Errorf("got scope %q after the user came back, want none", scope)
-	}
+// A user that reconnects for each message would have no limit.
+func TestAUserThatComesBackDoesNotStartAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tenant := limit.NewTenant(limit.Limits{MessagesPerSecondPerUser: 1})
+		send := func() limit.Scope {
+			p, _ := tenant.Enter("ana")
+			defer p.Leave()
+			scope, _ := p.Message(time.Now(), 1)
+			return scope
+		}
+		for i, want := range []limit.Scope{"", "", limit.PerUser, limit.PerUser} {
+			if got := send(); got != want {
+				t.Errorf("message %d: got %q, want %q", i+1, got, want)
+			}
+		}
+		time.Sleep(3 * time.Second)
+		if got := send(); got != "" {
+			t.Errorf("got %q after a pause, want none", got)
+		}
+	})
+}
+
+func TestUsersWhoLeftAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tenant := limit.NewTenant(limit.Limits{MessagesPerSecondPerUser: 1})
+		for i := range 10_000 {
+			p, _ := tenant.Enter(fmt.Sprint(i))
+			p.Message(time.Now(), 1)
+			p.Leave()
+			time.Sleep(time.Second)
+		}
+		if got := tenant.Users(); got > 10 {
+			t.Errorf("%d of 10000 users who left are kept", got)
+		}
+	})
 }
 
 func TestAMessageIsCountedAgainstTheNarrowestLimitFirst(t *testing.T) {

@@ -22,6 +22,11 @@ func NewRate(perSecond int) *Rate {
 	return &Rate{*rate.NewLimiter(rate.Limit(perSecond), 2*perSecond)}
 }
 
+// full reports whether nothing is used up.
+func (r *Rate) full(now time.Time) bool {
+	return r == nil || r.bucket.TokensAt(now) >= float64(r.bucket.Burst())
+}
+
 // Take takes n at now. When that is too much it takes nothing, and says after how long n would be there; more than a burst
 // never is, and asking for it again after a second is as good as any answer.
 func (r *Rate) Take(now time.Time, n int) (retry time.Duration, ok bool) {

@@ -27,9 +27,11 @@ type Tenant struct {
 	mu          sync.Mutex
 	connections int
 	users       map[string]*User
+	left        int // users without a place since the last look
 }
 
-// User is the account of one user of a tenant. It exists while the user holds a place.
+// User is the account of one user of a tenant. It outlives the user's last place until its rate is full again: whoever reconnects
+// does not start anew.
 type User struct {
 	messages    *Rate
 	connections int // guarded by the tenant's mu
@@ -94,7 +96,24 @@ func (p *Place) Leave() {
 	defer t.mu.Unlock()
 	t.connections--
 	if p.user.connections--; p.user.connections == 0 {
-		delete(t.users, p.name)
+		t.left++
+	}
+	if t.left > len(t.users)/2 {
+		t.forget(time.Now())
+	}
+}
+
+// forget drops the accounts of users who left and used up nothing, once about half of all are of users who left: so it costs each of them little. The
+// caller holds mu.
+func (t *Tenant) forget(now time.Time) {
+	t.left = 0
+	for name, u := range t.users {
+		if u.connections > 0 {
+			continue
+		}
+		if u.messages.full(now) {
+			delete(t.users, name)
+		}
 	}
 }
 

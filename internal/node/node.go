@@ -38,8 +38,6 @@ type Options struct {
 	Version metrics.Build
 	// Plain is one more listener for clients, without TLS, for development on loopback; nil for none.
 	Plain net.Listener
-	// FetchFirst makes Listen fetch the keys of all issuers before it returns, so that the first handshake finds them.
-	FetchFirst bool
 }
 
 // Node is one gateway.
@@ -77,7 +75,7 @@ func New(o Options) (*Node, []config.Problem) {
 		return nil, problems
 	}
 	n := &Node{options: o, config: o.Config, log: o.Log, metrics: m, realms: realm.NewRegistry(snapshot)}
-	n.hub = hub.New(memory.New(), m.Hub())
+	n.hub = hub.New(memory.New(), m.Hub(), o.Log)
 	n.sessions = session.NewHost("n_"+rand.Text()[:8], m.Sessions(), o.Log)
 	n.gateway = gateway.New(gateway.Config{
 		Realms:   n.realms,
@@ -102,18 +100,14 @@ func (n *Node) Listen(ctx context.Context) (err error) {
 			n.closeListeners()
 		}
 	}()
-	if n.options.FetchFirst {
-		if err := n.realms.Current().Fetch(ctx); err != nil {
-			return err
-		}
-	}
+	n.fetch(ctx)
 	security, err := n.tls()
 	if err != nil {
 		return err
 	}
 	l, err := net.Listen("tcp", n.config.Listen.Address)
 	if err != nil {
-		return fmt.Errorf("listen for clients: %w", err)
+		return fmt.Errorf("listen.address: %w; stop what listens there, or take another address", err)
 	}
 	if security != nil {
 		l = tls.NewListener(l, security)
@@ -123,7 +117,7 @@ func (n *Node) Listen(ctx context.Context) (err error) {
 		n.edges = append(n.edges, edge{n.options.Plain, n.server(n.gateway)})
 	}
 	if l, err = net.Listen("tcp", n.config.Admin.Address); err != nil {
-		return fmt.Errorf("listen for administrators: %w", err)
+		return fmt.Errorf("admin.address: %w; stop what listens there, or take another address", err)
 	}
 	handler, err := n.adminHandler(l.Addr().String())
 	if err != nil {
@@ -132,6 +126,17 @@ func (n *Node) Listen(ctx context.Context) (err error) {
 	}
 	n.admin = edge{l, n.server(handler)}
 	return nil
+}
+
+// keysBy bounds how long a start waits for identity services.
+const keysBy = 5 * time.Second
+
+// fetch reads all keys once, so that the first handshake after a deploy finds them. An identity service that does not answer is its users'
+// misfortune alone: the log says so, and the node starts.
+func (n *Node) fetch(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, keysBy)
+	defer cancel()
+	_ = n.realms.Current().Fetch(ctx)
 }
 
 // tls returns the clients' TLS, nil where the configuration asks for plaintext.

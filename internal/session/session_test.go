@@ -79,7 +79,7 @@ func newStage(t *testing.T) *stage {
 		t: t, book: new(book), log: new(bytes.Buffer), net: testnet.Listen(), dialect: wirejson.Dialect{},
 		limits: limit.Limits{MessageSize: 1024}, expires: time.Hour, sessions: make(chan *session.Session, 10),
 	}
-	h := hub.New(memory.New(), quiet{})
+	h := hub.New(memory.New(), quiet{}, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.Background())
 	hubDone := make(chan struct{})
 	go func() { h.Run(ctx); close(hubDone) }()

@@ -252,3 +252,50 @@ func TestBrokenFramesEndWithOurReason(t *testing.T) {
 		})
 	}
 }
+
+// A client that sends without a pause has a message under way at every read; the clock is each message's own.
+func TestAClientThatNeverPausesIsNotUnfinished(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, c := overMemory(t).connect(t)
+		var writing sync.WaitGroup
+		writing.Go(func() {
+			frame := text("hello")
+			p.Write(frame[:3])
+			for range 200 {
+				time.Sleep(100 * time.Millisecond)
+				if _, err := p.Write(append(append([]byte(nil), frame[3:]...), frame[:3]...)); err != nil {
+					return
+				}
+			}
+		})
+		for i := range 200 {
+			if _, got, err := next(c, 0); got != "hello" || err != nil {
+				t.Fatalf("message %d: got %q, %v", i, got, err)
+			}
+		}
+		c.CloseNow()
+		p.Close()
+		writing.Wait()
+	})
+}
+
+// The gateway may be busy in the middle of a client's next message: that time is not the client's.
+func TestTheGatewaysOwnDelayIsNotTheClients(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		frame := text(strings.Repeat("x", 600))
+		p, c := overMemory(t).connect(t, append(text("first"), frame[:300]...)...)
+		defer p.Close()
+		defer c.CloseNow()
+		if _, got, err := next(c, 0); got != "first" || err != nil {
+			t.Fatalf("got %q, %v", got, err)
+		}
+		time.Sleep(time.Minute)
+		go func() {
+			time.Sleep(time.Second)
+			p.Write(frame[300:])
+		}()
+		if _, got, err := next(c, 0); len(got) != 600 || err != nil {
+			t.Errorf("got %d bytes, %v; want 600", len(got), err)
+		}
+	})
+}

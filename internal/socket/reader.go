@@ -45,8 +45,8 @@ type reader struct {
 	spent time.Duration // waiting for the rest of the current message
 
 	idleFrames, parts bucket
-	flood, told       bool   // ErrFlood is due; and was returned
-	noise             int    // bytes that came after a goodbye was due
+	flood, told       bool // ErrFlood is due; and was returned
+	noise             int  // bytes that came after a goodbye was due
 	received          atomic.Uint64
 }
 

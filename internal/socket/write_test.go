@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"net"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -354,7 +353,7 @@ func FuzzWritesArriveWholeAndInOrder(f *testing.F) {
 			all.Go(func() {
 				for i, size := range sizes {
 					payload := []byte{byte(who), byte(i >> 8), byte(i)}
-					payload = append(payload, strings.Repeat("x", int(size)*40)...)
+					payload = append(payload, bytes.Repeat([]byte{byte(who*31 + i)}, int(size)*40)...)
 					for {
 						_, err := c.Send(wire.AppendFrame(nil, wire.Binary, payload), 1)
 						if err == nil {
@@ -378,6 +377,9 @@ func FuzzWritesArriveWholeAndInOrder(f *testing.F) {
 			who, i := payload[0], int(payload[1])<<8|int(payload[2])
 			if op != 2 || i != next[who] || len(payload) != 3+int(sizes[i])*40 {
 				t.Fatalf("got opcode %d, sender %d, message %d of %d bytes; want message %d", op, who, i, len(payload), next[who])
+			}
+			if rest := payload[3:]; !bytes.Equal(rest, bytes.Repeat([]byte{who*31 + byte(i)}, len(rest))) {
+				t.Fatalf("message %d of sender %d holds other bytes than were sent", i, who)
 			}
 			next[who]++
 			if i%16 == 0 && chunk%3 == 0 {
