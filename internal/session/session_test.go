@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -277,6 +278,39 @@ func TestASessionEndsWithItsCredential(t *testing.T) {
 		}
 		if got := s.report(); got.Reason != "credential_expired" || got.Code != 4200 || got.Duration != 100*time.Second {
 			t.Errorf("got %+v", got)
+		}
+	})
+}
+
+// A request that waits for its client to read is not served once the credential has ended.
+func TestNothingIsDoneForACredentialThatEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.limits.MessageSize = 1 << 20
+		bob := s.dial()
+		bob.SetReadLimit(-1)
+		hear(t, bob)
+		say(t, bob, `{"type":"subscribe","id":1,"channel":"room:1"}`)
+		hear(t, bob)
+		var heard atomic.Int64
+		go func() {
+			for _, _, err := bob.Read(context.Background()); err == nil; _, _, err = bob.Read(context.Background()) {
+				heard.Add(1)
+			}
+		}()
+		s.expires = 5 * time.Second
+		ana := s.dial() // and reads nothing: the answers fill her outbox
+		say(t, ana, strings.Repeat(`{"type":"publish","id":1,"channel":"room:1","data":"x"}`+"\n", 10_000))
+		time.Sleep(4 * time.Second)
+		before := heard.Load()
+		time.Sleep(time.Minute)
+		if after := heard.Load(); before == 0 || before == 10_000 || after != before {
+			t.Errorf("bob heard %d of 10000 messages before ana's credential ended, and %d after it", before, after-before)
+		}
+		s.book.mu.Lock()
+		defer s.book.mu.Unlock()
+		if len(s.book.reports) == 0 || s.book.reports[0].Reason != "credential_expired" {
+			t.Errorf("got %+v, want ana's credential to have ended", s.book.reports)
 		}
 	})
 }
