@@ -75,7 +75,7 @@ func remedied(message string) string {
 	if strings.Contains(message, "\t") {
 		return "a tab stands where YAML counts spaces; indent with spaces"
 	}
-	return message + "; a text with : # { } [ ] , in it, or one of * & ! % @ before it, needs quotes"
+	return message + "; a text with : # { } [ ] , in it, or one of * & ! % @ before it, needs quotes; else check the indentation"
 }
 
 // readable refuses what no text editor would write.

@@ -46,6 +46,7 @@ func Parse(name string, data []byte) (*Config, []Problem) {
 		c.Tenants, others = c.folder()
 	}
 	others = append(others, c.across()...)
+	c.Tenants = firsts(c.Tenants)
 	problems := append(d.problems, others...)
 	slices.SortStableFunc(problems, func(a, b Problem) int { return inOrder(name, a, b) })
 	return c, problems
@@ -131,6 +132,16 @@ func sound(tenants []Tenant, problems []Problem) []Tenant {
 		}
 	}
 	return slices.DeleteFunc(tenants, func(t Tenant) bool { return broken[t.prefix] })
+}
+
+// firsts returns the tenants without those whose id an earlier one has, which [Config.across] has told.
+func firsts(tenants []Tenant) []Tenant {
+	known := make(map[string]bool)
+	return slices.DeleteFunc(tenants, func(t Tenant) bool {
+		again := known[t.ID]
+		known[t.ID] = true
+		return again
+	})
 }
 
 // read returns a file of at most maxFile bytes.

@@ -274,3 +274,35 @@ func TestTheWorstFilesEndSoon(t *testing.T) {
 		}
 	}
 }
+
+// Two files can name one tenant by their endings; the packages above get the first, and the operator one problem.
+func TestATenantThatIsThereTwiceIsLeftOut(t *testing.T) {
+	dir := t.TempDir()
+	tenant := "id: acme\nissuers: [{issuer: i, audience: %s, jwks_file: k}]\n"
+	for name, text := range map[string]string{
+		"portcullis.yaml":    "listen: {plaintext: true}\ntenants_dir: .tenants\n",
+		".tenants/acme.yaml": fmt.Sprintf(tenant, "a"),
+		".tenants/acme.yml":  fmt.Sprintf(tenant, "b"),
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, problems := config.Load(filepath.Join(dir, "portcullis.yaml"))
+	if c == nil || len(c.Tenants) != 1 || c.Tenants[0].Issuers[0].Audience != "a" {
+		t.Fatalf("got %v, %v; want the first of the two", c, problems)
+	}
+	var told []string
+	for _, p := range problems {
+		if p.Path == "id" {
+			told = append(told, p.File)
+		}
+	}
+	if want := []string{filepath.Join(dir, ".tenants", "acme.yml")}; !slices.Equal(told, want) {
+		t.Errorf("got problems in %v, want them in %v", told, want)
+	}
+}

@@ -29,12 +29,12 @@ type Secret struct {
 func ReadSecret(file File) (Secret, error) {
 	f, err := os.Open(string(file))
 	if err != nil {
-		return Secret{}, fmt.Errorf("read secret: %w", err)
+		return Secret{}, fmt.Errorf("read secret: %s: %w; name a file that the gateway may read", file, reason(err))
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxSecret+3))
 	if err != nil {
-		return Secret{}, fmt.Errorf("read secret: %w", err)
+		return Secret{}, fmt.Errorf("read secret: %s: %w; name a file that the gateway may read", file, reason(err))
 	}
 	text := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
 	if len(text) < minSecret || len(text) > maxSecret {

@@ -32,14 +32,20 @@ func lines(name string, s State) string {
 The gateway runs until Ctrl-C. In another terminal, in this folder, as ana of acme:
 
   {program} echo lab:rtt 'Hello, Secure World!'
-  {program} subscribe room:lobby
-  {program} publish room:lobby '{"text":"good morning"}'
   {program} publish room:announcements 'for hosts'       # forbidden
 
 As somebody else, and as a device that shows its certificate:
 
   PORTCULLIS_TOKEN="$({program} token mint --dev --sub hana --role member --role host)" {program} publish room:announcements 'by a host'
   {program} echo lab:rtt 'Who is there?' --cert {door}.crt --key {door}.key
+
+To hear a room, in a third terminal, in this folder; it runs until Ctrl-C:
+
+  {program} subscribe room:lobby
+
+What it hears, from the second terminal again:
+
+  {program} publish room:lobby '{"text":"good morning"}'
 
 What the gateway counts:  {admin}/metrics
 

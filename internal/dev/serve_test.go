@@ -161,11 +161,11 @@ func TestLines(t *testing.T) {
 	}
 	want := []string{
 		`./portcullis echo lab:rtt 'Hello, Secure World!'`,
-		`./portcullis subscribe room:lobby`,
-		`./portcullis publish room:lobby '{"text":"good morning"}'`,
 		`./portcullis publish room:announcements 'for hosts'       # forbidden`,
 		`PORTCULLIS_TOKEN="$(./portcullis token mint --dev --sub hana --role member --role host)" ./portcullis publish room:announcements 'by a host'`,
 		`./portcullis echo lab:rtt 'Who is there?' --cert '/tmp/x y/acme/door'.crt --key '/tmp/x y/acme/door'.key`,
+		`./portcullis subscribe room:lobby`, // alone: what is pasted behind it would not run
+		`./portcullis publish room:lobby '{"text":"good morning"}'`,
 		`wscat -c ws://127.0.0.1:8080/v1/ws -H "Authorization: Bearer $(cat '/tmp/x y/acme/ana.token')"`,
 		`{"type":"echo","id":1,"channel":"lab:rtt","data":"Hello, Secure World!"}`,
 	}

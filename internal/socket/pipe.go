@@ -55,6 +55,7 @@ type pipe struct {
 func newPipe(conn net.Conn, carry []byte) *pipe {
 	p := &pipe{Conn: conn, turn: make(chan struct{}, 1)}
 	p.reader.carry = carry
+	p.reader.received.Store(uint64(len(carry)))
 	if c, ok := conn.(syscall.Conn); ok {
 		if raw, err := c.SyscallConn(); err == nil {
 			p.raw = raw
@@ -256,6 +257,9 @@ func (p *pipe) finish() {
 	p.seal()
 	<-p.quiet()
 }
+
+// abandon closes the socket, whatever is under way on it.
+func (p *pipe) abandon() { p.fail(net.ErrClosed) }
 
 // await waits while more than half of the outbox is taken. It ends with the connection at the latest.
 func (p *pipe) await() {

@@ -19,7 +19,7 @@ const (
 
 	// While a goodbye is under way what comes is thrown away. It is read all the same, since closing the socket with bytes unread would reset the
 	// connection and take back the close frame that says why: so many bytes at once, and then, so that it costs little, one read every calm.
-	inFlight = 1 << 20
+	inFlight = 4 << 20
 	calm     = 5 * time.Millisecond
 )
 
@@ -45,7 +45,7 @@ type reader struct {
 	spent time.Duration // waiting for the rest of the current message
 
 	idleFrames, parts bucket
-	flood, told       bool // ErrFlood is due; and was returned
+	flood, due        bool // there was a flood; and the library may be told at its next read
 	noise             int  // bytes that came after a goodbye was due
 	received          atomic.Uint64
 }
@@ -53,8 +53,8 @@ type reader struct {
 // Read serves the library. Between two messages it waits for ever: the pings are the clock there.
 func (p *pipe) Read(b []byte) (int, error) {
 	r := &p.reader
-	if r.flood && !r.told { // here, and not instead of bytes: the library stays in step with the frames
-		r.told = true
+	if r.due {
+		r.due = false
 		p.leaving.Store(true)
 		return 0, ErrFlood
 	}
@@ -62,14 +62,22 @@ func (p *pipe) Read(b []byte) (int, error) {
 	if n == 0 {
 		p.quieten()
 		n, err = p.timely(b)
+		r.received.Add(uint64(n))
 	}
-	r.received.Add(uint64(n))
 	if p.leaving.Load() {
 		r.noise += n
-	} else {
-		r.follow(b[:n])
+		return n, err
 	}
-	return n, err
+	// A flood is told between two frames, and instead of nothing that came: the library must stay in step, or it would take the goodbye's answer
+	// for garbage and reset the connection.
+	whole := r.follow(b[:n])
+	if whole < n {
+		r.carry = append(append([]byte(nil), b[whole:n]...), r.carry...)
+	}
+	if whole == 0 && r.due {
+		return p.Read(b)
+	}
+	return whole, err
 }
 
 func (p *pipe) carried(b []byte) (int, error) {
@@ -114,9 +122,14 @@ func (p *pipe) quieten() {
 
 func (r *reader) unfinished() bool { return r.open || r.have > 0 || r.payload > 0 }
 
-// follow steps over what was read, frame by frame. It leaves every judgement about a frame's form to the library.
-func (r *reader) follow(b []byte) {
+// follow steps over what was read, frame by frame, and returns how much of it the library may have: all, or what ends at the first frame's end after
+// a flood. It leaves every judgement about a frame's form to the library.
+func (r *reader) follow(b []byte) (whole int) {
+	all := len(b)
 	for len(b) > 0 {
+		if r.flood && r.have == 0 && r.payload == 0 {
+			break
+		}
 		if r.payload > 0 {
 			n := min(r.payload, uint64(len(b)))
 			r.payload -= n
@@ -134,6 +147,8 @@ func (r *reader) follow(b []byte) {
 		r.have = 0
 		r.frame()
 	}
+	r.due = r.flood && r.have == 0 && r.payload == 0
+	return all - len(b)
 }
 
 // size is how long the header is, as far as its first two bytes say.

@@ -28,6 +28,8 @@ const (
 
 	// settleBy bounds how long a goodbye waits behind what the client has not read yet.
 	settleBy = 2 * time.Second
+	// answerBy bounds the goodbye itself: 5 s to write it, and 5 s for the client's.
+	answerBy = 10 * time.Second
 	// tellSlowBy bounds how long a slow client's goodbye waits for the write in progress.
 	tellSlowBy = time.Second
 )
@@ -220,13 +222,16 @@ func (c *Conn) Close(reason wire.Close, retry time.Duration) {
 	} else {
 		c.pipe.settle(settleBy)
 	}
+	// The library bounds every wait of the goodbye but one: for the rest of a message that will not be taken.
+	cut := time.AfterFunc(answerBy, c.pipe.abandon)
+	defer cut.Stop()
 	c.ws.Close(websocket.StatusCode(reason.Status), reason.Reason(retry))
 	c.pipe.finish()
 }
 
 // CloseNow closes the socket without a word, also under a Close that still waits for the client.
 func (c *Conn) CloseNow() {
-	c.pipe.fail(net.ErrClosed)
+	c.pipe.abandon()
 	c.ws.CloseNow()
 	c.pipe.finish()
 }

@@ -18,3 +18,5 @@
 //
 // A request that has an id gets exactly one ok or error with that id. One without gets no ok, but still its error.
 package wire
+
+//go:generate go test . -run TestTheRegisterOfCodesIsFresh -update

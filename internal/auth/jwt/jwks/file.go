@@ -27,6 +27,9 @@ func File(path string, options Options) (*Source, error) {
 
 func (f *file) load(context.Context) (*Set, error) {
 	set, err := f.read()
+	if fault, ok := errors.AsType[*os.PathError](err); ok { // it names the path once more
+		return nil, fmt.Errorf("read keys from %s: %w; name a JWK Set file that the gateway may read", f.path, fault.Err)
+	}
 	if err != nil && !errors.Is(err, errUnchanged) {
 		return nil, fmt.Errorf("read keys from %s: %w", f.path, err)
 	}
