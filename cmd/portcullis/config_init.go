@@ -153,8 +153,14 @@ Speak with it, in another terminal, as alice of acme:
   export PORTCULLIS_URL=wss://localhost:%[3]s
   export PORTCULLIS_TOKEN="$(%[1]s token mint --key %[4]s --issuer %[5]s --audience %[6]s --sub alice --role member)"
   %[1]s echo --ca %[7]s lab:rtt 'Hello, Secure World!'
-  %[1]s publish --ca %[7]s room:1 '{"text":"hi"}'
+
+Hear what is published, in a third terminal; it runs until Ctrl-C:
+  export PORTCULLIS_URL=wss://localhost:%[3]s
+  export PORTCULLIS_TOKEN="$(%[1]s token mint --key %[4]s --issuer %[5]s --audience %[6]s --sub alice --role member)"
   %[1]s subscribe --ca %[7]s room:1
+
+Publish, in the second terminal again:
+  %[1]s publish --ca %[7]s room:1 '{"text":"hi"}'
 `, program, quoted(file), port, in(starterSigningKey), config.StarterIssuer, config.StarterAudience, in(starterAuthority))
 	return nil
 }

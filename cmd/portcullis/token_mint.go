@@ -13,6 +13,9 @@ import (
 	"portcullis/internal/auth/jwt/mint"
 )
 
+// usualLifetime is the default of an issuer's max_lifetime.
+const usualLifetime = 24 * time.Hour
+
 // minting is what token mint was asked for.
 type minting struct {
 	dev                         bool
@@ -69,6 +72,10 @@ func (s *shell) tokenMint(m *minting) error {
 	token, err := mint.Token(key, "", "JWT", claims)
 	if err != nil {
 		return err
+	}
+	if m.ttl > usualLifetime {
+		fmt.Fprintf(s.stderr, "portcullis: warning: --ttl %v: a gateway refuses a token that lives longer than its issuer's max_lifetime, %v by default\n",
+			m.ttl, usualLifetime)
 	}
 	if m.asJSON {
 		return printJSON(s.stdout, struct {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -280,9 +281,9 @@ func TestATenantThatIsThereTwiceIsLeftOut(t *testing.T) {
 	dir := t.TempDir()
 	tenant := "id: acme\nissuers: [{issuer: i, audience: %s, jwks_file: k}]\n"
 	for name, text := range map[string]string{
-		"portcullis.yaml":    "listen: {plaintext: true}\ntenants_dir: .tenants\n",
-		".tenants/acme.yaml": fmt.Sprintf(tenant, "a"),
-		".tenants/acme.yml":  fmt.Sprintf(tenant, "b"),
+		"portcullis.yaml":   "listen: {plaintext: true}\ntenants_dir: tenants\n",
+		"tenants/acme.yaml": fmt.Sprintf(tenant, "a"),
+		"tenants/acme.yml":  fmt.Sprintf(tenant, "b"),
 	} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -302,7 +303,7 @@ func TestATenantThatIsThereTwiceIsLeftOut(t *testing.T) {
 			told = append(told, p.File)
 		}
 	}
-	if want := []string{filepath.Join(dir, ".tenants", "acme.yml")}; !slices.Equal(told, want) {
+	if want := []string{filepath.Join(dir, "tenants", "acme.yml")}; !slices.Equal(told, want) {
 		t.Errorf("got problems in %v, want them in %v", told, want)
 	}
 }

@@ -23,7 +23,7 @@ func TestProblemsOfTheMainFile(t *testing.T) {
 		{"a list", "- a\n", []string{"1:1: one mapping of keys to values, not a list"}},
 		{"a text", "hello\n", []string{"1:1: one mapping of keys to values, not a text"}},
 		{"two documents", listen + acme + "---\n" + listen, []string{"6:1: a second document begins here"}},
-		{"a key that is indented too far", "admin: {}\n   log: {}\n", []string{"check the indentation"}},
+		{"a key that is indented too far", "admin: {}\n   log: {}\n", []string{"2:4: check the indentation"}},
 		{"an unclosed list", "admin: {names: [a, b}\n", []string{"1:21: needs quotes"}},
 		{"a template without quotes", "a: [user:{user}:**]\n", []string{"1:10: a text with : # { } [ ] , in it"}},
 		{"an unclosed quote", "listen:\n  address: \":8443\n", []string{"2:12: could not find end character of double-quoted text"}},

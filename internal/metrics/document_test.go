@@ -20,7 +20,8 @@ What ` + "`/metrics`" + ` on the administrators' listener says, besides Go's own
 ` + "`go generate ./internal/metrics`" + `.
 
 Every series exists from the start, at zero until something is counted, but for what the table says otherwise. Every label value stands in the
-program: none comes from a client, and none names a tenant, a user or a channel. The value ` + "`other`" + ` is for what should not exist; where it grows, please report it.
+program: none comes from a client, and none names a tenant, a user or a channel. The value ` + "`other`" + ` is for what should not exist; where it
+grows, please report it.
 
 | metric | type | labels | what it says |
 |---|---|---|---|
