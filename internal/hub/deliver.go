@@ -25,6 +25,11 @@ type span struct {
 	members int
 }
 
+const (
+	envelope  = 192 // about what a dialect puts around a payload
+	minBuffer = 1024
+)
+
 var works = sync.Pool{New: func() any { return new(work) }}
 
 // deliver encodes the batch once for each dialect and hands the same bytes to all its subscribers.
@@ -32,7 +37,7 @@ func (w *work) deliver(h *Hub) {
 	w.batch = Batch{Messages: w.messages}
 	from := 0
 	for _, g := range w.groups {
-		frames := w.buf[:0]
+		frames := w.room()
 		for _, m := range w.messages {
 			frames = g.dialect.AppendMessage(frames, m)
 		}
@@ -55,6 +60,19 @@ func (w *work) deliver(h *Hub) {
 	if cap(w.buf) > 2*batchBytes {
 		w.buf = nil
 	}
+}
+
+// room returns an empty buffer for the batch: the one of the last batch, unless it is far too large. An outbox counts what it refers to by its
+// length, and must not hold much more alive.
+func (w *work) room() []byte {
+	need := 0
+	for _, m := range w.messages {
+		need += len(m.Data) + envelope
+	}
+	if c := cap(w.buf); c < need || c > 2*need+minBuffer {
+		w.buf = make([]byte, 0, need)
+	}
+	return w.buf[:0]
 }
 
 // give hands frames to every member, and returns how many took them and how many still refer to them. Many members are cut into slices, for

@@ -2,6 +2,8 @@ package limit_test
 
 import (
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,6 +39,30 @@ func TestARefusalTakesNothing(t *testing.T) {
 	}
 	if _, ok := r.Take(noon, 20); !ok {
 		t.Error("refused requests used up the burst")
+	}
+}
+
+// Many at once get neither more than there is, nor leave a debt behind.
+func TestARateHoldsHoweverManyAskAtOnce(t *testing.T) {
+	r := limit.NewRate(1000)
+	start := time.Now()
+	var taken atomic.Int64
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for time.Since(start) < 300*time.Millisecond {
+				if _, ok := r.Take(time.Now(), 1); ok {
+					taken.Add(1)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if got, most := taken.Load(), int64(2000+1000*time.Since(start).Seconds())+1; got < 2000 || got > most {
+		t.Errorf("got %d, want 2000 to %d", got, most)
+	}
+	if retry, _ := r.Take(time.Now(), 1); retry > 10*time.Millisecond {
+		t.Errorf("a debt of %v is left", retry)
 	}
 }
 

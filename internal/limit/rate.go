@@ -2,6 +2,7 @@
 package limit
 
 import (
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -12,32 +13,55 @@ const Unlimited = 0
 
 // Rate bounds how much may happen in a second. Its burst is twice the rate, so that a client that was quiet may catch up.
 // A nil Rate is unlimited and costs no memory.
-type Rate struct{ bucket rate.Limiter }
+type Rate struct {
+	// Guarded by mu. The bucket has a lock of its own, but takes any time for the next: an older one would set its clock back.
+	mu     sync.Mutex
+	bucket rate.Limiter
+	last   time.Time
+}
 
 // NewRate returns a rate of perSecond, nil when that is [Unlimited].
 func NewRate(perSecond int) *Rate {
 	if perSecond == Unlimited {
 		return nil
 	}
-	return &Rate{*rate.NewLimiter(rate.Limit(perSecond), 2*perSecond)}
-}
-
-// full reports whether nothing is used up.
-func (r *Rate) full(now time.Time) bool {
-	return r == nil || r.bucket.TokensAt(now) >= float64(r.bucket.Burst())
+	return &Rate{bucket: *rate.NewLimiter(rate.Limit(perSecond), 2*perSecond)}
 }
 
 // Take takes n at now. When that is too much it takes nothing, and says after how long n would be there; more than a burst
 // never is, and asking for it again after a second is as good as any answer.
 func (r *Rate) Take(now time.Time, n int) (retry time.Duration, ok bool) {
-	if r == nil || r.bucket.AllowN(now, n) {
+	if r == nil {
 		return 0, true
 	}
-	asked := r.bucket.ReserveN(now, n)
-	if !asked.OK() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now = r.forward(now)
+	if r.bucket.AllowN(now, n) {
+		return 0, true
+	}
+	if n > r.bucket.Burst() {
 		return time.Second, false
 	}
-	retry = asked.DelayFrom(now)
-	asked.CancelAt(now)
-	return max(retry, time.Millisecond), false
+	missing := float64(n) - r.bucket.TokensAt(now)
+	retry = time.Duration(missing / float64(r.bucket.Limit()) * float64(time.Second))
+	return max(retry.Round(time.Microsecond), time.Millisecond), false
+}
+
+// full reports whether nothing is used up.
+func (r *Rate) full(now time.Time) bool {
+	if r == nil {
+		return true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.bucket.TokensAt(r.forward(now)) >= float64(r.bucket.Burst())
+}
+
+// forward returns now, or the latest time that was seen where that is later. The caller holds mu.
+func (r *Rate) forward(now time.Time) time.Time {
+	if now.After(r.last) {
+		r.last = now
+	}
+	return r.last
 }

@@ -69,7 +69,7 @@ func New(o Options) (*Node, []config.Problem) {
 	dialects := []wire.Dialect{json.Dialect{}, mirror.Dialect{}}
 	m := metrics.New(o.Version, dialects)
 	snapshot, problems := realm.Build(o.Config, realm.Options{
-		Log: o.Log, Keys: m.Keys(), Gate: auth.NewSlots(runtime.GOMAXPROCS(0)),
+		Log: o.Log, Keys: m.Keys(), Gate: auth.NewSlots(runtime.GOMAXPROCS(0)), CertificateGate: auth.NewSlots(runtime.GOMAXPROCS(0) / 2),
 	})
 	if snapshot == nil {
 		return nil, problems

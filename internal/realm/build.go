@@ -23,8 +23,9 @@ import (
 type Options struct {
 	Log  *slog.Logger
 	Keys jwks.Observer // nil for none
-	// Gate bounds how many signatures are verified at once, of tokens and certificates together.
-	Gate auth.Gate
+	// Gate bounds how many tokens' signatures are verified at once, and CertificateGate how many chains: apart, because a stranger's chain costs
+	// more than a token, and must not keep the honest tokens waiting. Without the second the first serves both.
+	Gate, CertificateGate auth.Gate
 }
 
 // builder is one building of a snapshot. It goes on after a problem, so that an operator hears of all of them at once.
@@ -42,6 +43,9 @@ type builder struct {
 // Build compiles every tenant of a configuration and runs its policy tests. It reads the key and authority files, and fetches nothing. It
 // returns a snapshot unless one of the problems is an error.
 func Build(c *config.Config, o Options) (*Snapshot, []config.Problem) {
+	if o.CertificateGate == nil {
+		o.CertificateGate = o.Gate
+	}
 	b := &builder{
 		config: c, options: o,
 		snapshot: &Snapshot{tenants: make(map[tenant.ID]*Tenant)},

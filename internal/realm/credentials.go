@@ -90,7 +90,7 @@ func (b *builder) alone(c *config.Tenant, id tenant.ID) {
 		if a.Tenant != id {
 			continue
 		}
-		if _, err := mtls.New([]mtls.Authority{a}, b.options.Gate); err != nil {
+		if _, err := mtls.New([]mtls.Authority{a}, b.options.CertificateGate); err != nil {
 			b.add(c.Problem("certificates", "%v", err))
 		}
 	}
@@ -110,7 +110,7 @@ func (b *builder) verifiers() {
 		}
 	}
 	if len(b.authorities) > 0 {
-		v, err := mtls.New(b.authorities, b.options.Gate)
+		v, err := mtls.New(b.authorities, b.options.CertificateGate)
 		if err != nil {
 			b.add(b.config.Problem("tenants", "%v", err))
 		} else {

@@ -138,6 +138,25 @@ func TestACredentialChoosesItsTenant(t *testing.T) {
 	}
 }
 
+// Authorities that could stand in for each other make crypto/x509 verify in every order of them: a stranger's chain would cost as much as 30 tokens.
+func TestAChainOfTwinsIsRefusedBeforeItCosts(t *testing.T) {
+	w := newWorld(t)
+	s := w.snapshot()
+	block, _ := pem.Decode(w.acmeCA.PEM())
+	ca, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain := append(w.chain(w.acmeCA, time.Now().Add(time.Hour)), ca)
+	if _, _, err := s.Authenticate(t.Context(), auth.Credential{Method: auth.Certificate, Chain: chain}, time.Now()); err != nil {
+		t.Fatalf("a chain with its root: %v", err)
+	}
+	_, _, err = s.Authenticate(t.Context(), auth.Credential{Method: auth.Certificate, Chain: append(chain, ca)}, time.Now())
+	if auth.ReasonOf(err) != auth.CertificateUntrusted {
+		t.Errorf("got %v, want reason %s", err, auth.CertificateUntrusted)
+	}
+}
+
 func TestARightOverACertificateEndsWithTheFirstOfTheTwo(t *testing.T) {
 	w := newWorld(t)
 	s := w.snapshot()

@@ -8,7 +8,7 @@ package socket
 import (
 	"bufio"
 	"context"
-	"encoding/binary"
+	"crypto/rand"
 	"errors"
 	"io"
 	"net"
@@ -52,6 +52,7 @@ type Conn struct {
 	message io.Reader
 	opcode  wire.Opcode
 
+	ping atomic.Pointer[ping] // nil when none is out
 	pong atomic.Pointer[func(rtt time.Duration)]
 	sent atomic.Uint64 // bytes of our frames that were taken
 }
@@ -181,13 +182,19 @@ func (c *Conn) Send(frames []byte, messages int) (kept bool, err error) {
 // answers is slowed down by it, instead of being closed for what it could not know.
 func (c *Conn) Await() { c.pipe.await() }
 
-// Ping sends a ping frame. The pong calls what OnPong set, with the time that it took.
+// Ping sends a ping frame that nobody can answer without having read it. Its pong calls what OnPong set, with the time that it took.
 func (c *Conn) Ping() error {
-	frame := make([]byte, 10)
-	frame[0], frame[1] = 0x89, 8
-	binary.BigEndian.PutUint64(frame[2:], uint64(time.Since(born)))
-	_, err := c.pipe.send(frame, 0)
+	p := &ping{at: time.Now()}
+	rand.Read(p.payload[:])
+	c.ping.Store(p)
+	_, err := c.pipe.send(append([]byte{0x89, byte(len(p.payload))}, p.payload[:]...), 0)
 	return err
+}
+
+// ping is a ping that is out.
+type ping struct {
+	payload [8]byte
+	at      time.Time
 }
 
 // gotPing answers a ping without the library: an answer that had to wait for the client would keep us from reading, and its road is long enough
@@ -202,14 +209,13 @@ func (c *Conn) gotPing(_ context.Context, payload []byte) bool {
 // OnPong sets what is called, on the reading goroutine, for each answer to a ping.
 func (c *Conn) OnPong(f func(rtt time.Duration)) { c.pong.Store(&f) }
 
+// gotPong takes the answer to the ping that is out, and no other: a client that reads nothing could send pongs all the same, and live for ever.
 func (c *Conn) gotPong(_ context.Context, payload []byte) {
-	f := c.pong.Load()
-	if f == nil || len(payload) != 8 {
+	f, p := c.pong.Load(), c.ping.Load()
+	if f == nil || p == nil || string(payload) != string(p.payload[:]) || !c.ping.CompareAndSwap(p, nil) {
 		return
 	}
-	if rtt := time.Since(born) - time.Duration(binary.BigEndian.Uint64(payload)); rtt >= 0 {
-		(*f)(rtt)
-	}
+	(*f)(time.Since(p.at))
 }
 
 // Close says goodbye, waits for the client's goodbye and closes the socket: up to 12 s against a client that does not answer. Data that was sent

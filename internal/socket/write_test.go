@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -325,10 +326,16 @@ func TestPingsMeasureTheRoundTrip(t *testing.T) {
 		if op != 9 || err != nil {
 			t.Fatalf("got opcode %d, %v; want a ping", op, err)
 		}
+		p.Write(masked(0x80, 10, strings.Repeat("\x00", 8))) // answers nothing
 		time.Sleep(300 * time.Millisecond)
+		p.Write(masked(0x80, 10, string(payload)))
 		p.Write(masked(0x80, 10, string(payload)))
 		if rtt := <-rtts; rtt != 300*time.Millisecond {
 			t.Errorf("got %v, want 300ms", rtt)
+		}
+		synctest.Wait()
+		if len(rtts) > 0 {
+			t.Error("one ping was answered twice")
 		}
 		p.Close()
 		<-ended

@@ -1,6 +1,7 @@
 package mtls
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -91,10 +92,25 @@ func (v *Verifier) inspect(chain []*x509.Certificate, now time.Time) (*holder, e
 			return nil, auth.Refuse(auth.CertificateUntrusted, "certificate %d of the chain has %s as its key; %s", i+1, broken, keyRule)
 		}
 	}
+	if err := checkTwins(chain); err != nil {
+		return nil, err
+	}
 	if err := checkLeaf(chain[0], now); err != nil {
 		return nil, err
 	}
 	return v.directory.find(chain)
+}
+
+// checkTwins refuses authorities that could stand in for each other: crypto/x509 would try every order of them, and verify signatures in each.
+func checkTwins(chain []*x509.Certificate) error {
+	for i, c := range chain {
+		for _, other := range chain[:i] {
+			if bytes.Equal(c.RawSubjectPublicKeyInfo, other.RawSubjectPublicKeyInfo) || i > 1 && bytes.Equal(c.RawSubject, other.RawSubject) {
+				return auth.Refuse(auth.CertificateUntrusted, "certificate %d of the chain has the subject or the key of another", i+1)
+			}
+		}
+	}
+	return nil
 }
 
 func checkLeaf(leaf *x509.Certificate, now time.Time) error {

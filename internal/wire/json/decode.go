@@ -28,11 +28,11 @@ func (codec) Decode(op wire.Opcode, payload []byte, serve func(wire.Request, *wi
 	}
 	s := scanner{b: payload}
 	for first := true; ; first = false {
+		start := s.i // white space counts too: it would slip past the limit on bytes
 		s.space()
 		if s.i == len(s.b) && !first {
 			return wire.Close{}
 		}
-		start := s.i
 		fields, twice, broken := s.object()
 		r, fault := fields.request()
 		switch {
@@ -43,6 +43,7 @@ func (codec) Decode(op wire.Opcode, payload []byte, serve func(wire.Request, *wi
 		case twice != nil:
 			fault = twice
 		}
+		s.space()
 		r.Size = s.i - start
 		if !serve(r, fault) || broken != nil {
 			return wire.Close{}
