@@ -137,6 +137,9 @@ func (m *roundTrips) calm(t *testing.T, limit time.Duration) {
 	if m.err != nil {
 		t.Fatalf("the bystander: %v", m.err)
 	}
+	if limit *= 2; raced { // this machine is shared
+		limit *= 5
+	}
 	slices.Sort(m.took)
 	if most := m.took[len(m.took)*19/20]; most > limit {
 		t.Errorf("a bystander's echo took %v, %v at worst, want at most %v", most, m.took[len(m.took)-1], limit)
