@@ -84,14 +84,14 @@ func (g *gateway) sendBehind(token string, i int) error {
 	if _, err := l.Write(behind[cut:]); err != nil {
 		return err
 	}
-	if err := l.hears(append([]string{`{"type":"welcome",`}, want...)); err != nil {
+	if err := l.hearsEach(append([]string{`{"type":"welcome",`}, want...)); err != nil {
 		return fmt.Errorf("cut %d at %d: %w", i%cuts, cut, err)
 	}
 	return l.put(frame{fin: true, opcode: opClose, payload: []byte{1000 >> 8, 1000 & 0xFF}})
 }
 
-// hears wants messages that begin like this, in this order.
-func (l *line) hears(want []string) error {
+// hearsEach wants messages that begin like this, in this order.
+func (l *line) hearsEach(want []string) error {
 	for n, w := range want {
 		f, err := l.message(patience)
 		if err != nil {

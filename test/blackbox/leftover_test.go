@@ -78,7 +78,7 @@ func (g *gateway) visit(token string, i int, leave func(*line) error) error {
 	if err := l.put(text(fmt.Sprintf(`{"type":"subscribe","id":1,"channel":"room:%d"}`, i/5))); err != nil {
 		return err
 	}
-	if err := l.hears([]string{`{"type":"welcome",`, `{"type":"ok","id":1,`}); err != nil {
+	if err := l.hearsEach([]string{`{"type":"welcome",`, `{"type":"ok","id":1,`}); err != nil {
 		return err
 	}
 	return leave(l)
