@@ -18,8 +18,8 @@ import (
 	"portcullis/internal/wire"
 )
 
-// long says that the long forms of tests are asked for.
-var long = os.Getenv("PORTCULLIS_LONG") != ""
+// long says that the long forms of tests are asked for. It is asked in a test, not before, so that the cache of go test knows of it.
+func long() bool { return os.Getenv("PORTCULLIS_LONG") != "" }
 
 // server accepts every handshake and hands the connection to the test.
 type server struct {

@@ -25,7 +25,7 @@ func TestBytesRightBehindTheHandshakeAreNotLost(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			count := tt.ordinary
-			if long {
+			if long() {
 				count = tt.longRun
 			}
 			s := tt.server(t)
