@@ -25,7 +25,7 @@ func principal(user string, with ...func(*auth.Principal)) *auth.Principal {
 
 func roles(list ...string) func(*auth.Principal)  { return func(p *auth.Principal) { p.Roles = list } }
 func scopes(list ...string) func(*auth.Principal) { return func(p *auth.Principal) { p.Scopes = list } }
-func certificate(p *auth.Principal)               { p.Certificate = true }
+func certificate(p *auth.Principal)               { p.Certificate = new(auth.Certificate) }
 
 // claims takes names and values in turn; a name that comes twice is a claim with two values.
 func claims(pairs ...string) func(*auth.Principal) {

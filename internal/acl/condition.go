@@ -14,7 +14,7 @@ type condition struct {
 }
 
 func (c *condition) matches(pr *auth.Principal) bool {
-	if c.certificate != nil && *c.certificate != pr.Certificate {
+	if c.certificate != nil && *c.certificate != (pr.Certificate != nil) {
 		return false
 	}
 	if len(c.users.list) > 0 && !c.users.has(pr.User) {

@@ -47,7 +47,10 @@ func (s *Subject) principal(p *Policy, path string, found *problems) *auth.Princ
 	if s.User == "" {
 		found.add(path, "it has no user, and every principal has one; give it a user")
 	}
-	pr := &auth.Principal{Tenant: p.tenant, User: s.User, Roles: s.Roles, Scopes: s.Scopes, Certificate: s.Certificate}
+	pr := &auth.Principal{Tenant: p.tenant, User: s.User, Roles: s.Roles, Scopes: s.Scopes}
+	if s.Certificate {
+		pr.Certificate = new(auth.Certificate)
+	}
 	pr.Segment, _ = channel.Segment(s.User)
 	for _, name := range slices.Sorted(maps.Keys(s.Claims)) {
 		if err := checkClaimName(name); err != nil {

@@ -47,7 +47,7 @@ func fits(m *acl.Match, pr *auth.Principal) bool {
 		}
 	}
 	return one(m.Users, []string{pr.User}) && one(m.Roles, pr.Roles) && one(m.Scopes, pr.Scopes) &&
-		(m.Certificate == nil || *m.Certificate == pr.Certificate)
+		(m.Certificate == nil || *m.Certificate == (pr.Certificate != nil))
 }
 
 func covers(pattern, name []string, pr *auth.Principal) bool {
@@ -198,7 +198,11 @@ func (d *dice) match() *acl.Match {
 }
 
 func (d *dice) principal() *auth.Principal {
-	p := principal(d.pick(values), func(p *auth.Principal) { p.Certificate = d.roll(2) == 0 })
+	p := principal(d.pick(values), func(p *auth.Principal) {
+		if d.roll(2) == 0 {
+			p.Certificate = new(auth.Certificate)
+		}
+	})
 	if d.roll(3) > 0 {
 		roles(d.some(held)...)(p)
 	}

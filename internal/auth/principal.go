@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"crypto/sha256"
 	"log/slog"
 	"time"
 
@@ -23,10 +24,28 @@ type Principal struct {
 	// Sorted by name. Registered claims (RFC 7519, section 4.1) are not among them.
 	Claims []Claim
 
-	Issuer      string // empty for a certificate
-	Method      Method
-	Certificate bool      // a certificate of the tenant's authorities was shown, alone or beside a token
+	Issuer  string // empty for a certificate
+	KeyID   string // of the issuer's key that signed; empty where the token named none, and for a certificate
+	TokenID string // jti (RFC 7519, section 4.1.7); empty where there is none
+	Session string // sid, the session at the identity service (OpenID Connect Front-Channel Logout, section 3); empty where there is none
+	Method  Method
+	// Certificate is the certificate of the tenant's authorities that was shown, alone or beside a token; nil where none was.
+	Certificate *Certificate
+	Issued      time.Time // iat, or when the certificate begins; zero where the token does not say
 	Expires     time.Time // when the credential's right ends, leeway included
+}
+
+// Certificate is what is remembered of a client certificate that was verified: enough to ask about it again, and a fraction of its size.
+type Certificate struct {
+	Fingerprint [sha256.Size]byte // of the leaf, as x5t#S256 has it (RFC 8705, section 3.1)
+	Links       []Link            // the certificates of the verified chain, the leaf first, without the root
+	Expires     time.Time         // when the first of them ends, leeway included
+}
+
+// Link is one certificate by the name that its authority gave it, as revocation lists do (RFC 5280, section 5).
+type Link struct {
+	Authority [sha256.Size]byte // SHA-256 of the authority's public key (SubjectPublicKeyInfo)
+	Serial    string            // the bytes of the serial number, big-endian
 }
 
 // Claim is one value of a credential's claim, as text: a number or boolean as it stood in the token.

@@ -14,7 +14,8 @@ const (
 	MissingCredentials   Reason = "missing_credentials"
 	AmbiguousCredentials Reason = "ambiguous_credentials"
 	CredentialInURL      Reason = "credential_in_url"
-	ForwardedIdentity    Reason = "forwarded_identity" // a proxy's identity header from somebody who is no trusted proxy
+	ForwardedIdentity    Reason = "forwarded_identity" // a proxy's identity header from somebody who is no trusted proxy, or one that cannot be read
+	AddressLimited       Reason = "address_limited"    // too many failed attempts from one address
 	TokenMalformed       Reason = "token_malformed"
 	TokenTooLarge        Reason = "token_too_large"
 	DuplicateMember      Reason = "duplicate_member" // also names that differ only in case
@@ -32,15 +33,25 @@ const (
 	TokenExpired         Reason = "token_expired"
 	TokenNotYetValid     Reason = "token_not_yet_valid"
 	TokenTooLongLived    Reason = "token_too_long_lived"
-	TokenBound           Reason = "token_bound" // a cnf that the gateway cannot check, or that does not fit
+	TokenBound           Reason = "token_bound"    // a cnf that the gateway cannot check, or that does not fit
+	ProofInvalid         Reason = "proof_invalid"  // a DPoP proof that does not fit (RFC 9449, section 4.3)
+	ProofReplayed        Reason = "proof_replayed" // a DPoP proof that was used before
+	TicketUnknown        Reason = "ticket_unknown" // never made, used before, or over
+	TicketStolen         Reason = "ticket_stolen"  // shown by another page, or over another certificate, than it was made for
 
 	CertificateUntrusted Reason = "certificate_untrusted"
 	CertificateExpired   Reason = "certificate_expired" // or not yet valid
 	CertificatePurpose   Reason = "certificate_purpose" // not for client authentication, or an authority itself
 	CertificateIdentity  Reason = "certificate_identity"
-	CertificateTenant    Reason = "certificate_tenant" // a certificate beside a token of another tenant
+	CertificateTenant    Reason = "certificate_tenant"  // a certificate beside a token of another tenant
+	CertificateRevoked   Reason = "certificate_revoked" // by its authority's revocation list
+	RevocationUnknown    Reason = "revocation_unknown"  // its authority's revocation list is missing or too old
 
-	Overloaded Reason = "overloaded" // too many verifications at once
+	Revoked         Reason = "revoked" // the token, its user, session or key, or the certificate
+	TenantSuspended Reason = "tenant_suspended"
+
+	Overloaded Reason = "overloaded"  // too many verifications at once
+	EngineAway Reason = "engine_away" // nobody can say now whether the credential was revoked, or whether a ticket is good
 )
 
 // Refusal is a credential that was not believed, and why. Err is for the operator; it never holds the credential.

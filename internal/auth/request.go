@@ -45,7 +45,7 @@ func FromRequest(r *http.Request) (c Credential, subprotocols []string, err erro
 	case len(inProtocol) == 1:
 		c.Method, c.Token = Subprotocol, inProtocol[0]
 	case len(c.Chain) > 0:
-		c.Method = Certificate
+		c.Method = MutualTLS
 	default:
 		return c, nil, Refuse(MissingCredentials, "no token and no certificate")
 	}

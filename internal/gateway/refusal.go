@@ -53,6 +53,7 @@ var Answers = []Answer{
 	{auth.AmbiguousCredentials, wire.BadHandshake, ClientFault, "send exactly one token: in Authorization or in Sec-WebSocket-Protocol"},
 	{auth.CredentialInURL, wire.BadHandshake, ClientFault, "this path takes no query: send a token as Authorization: Bearer, or as the subprotocol entry bearer.<token>; URLs are written into logs"},
 	{auth.ForwardedIdentity, wire.BadHandshake, ClientFault, "the request has a header that only a trusted proxy may send, and no proxy is trusted"},
+	{auth.AddressLimited, wire.RateLimited, ClientFault, "too many failed attempts came from this address: wait, and send a credential that is good"},
 	{auth.TokenMalformed, wire.Unauthorized, ClientFault, notBelieved},
 	{auth.TokenTooLarge, wire.Unauthorized, ClientFault, notBelieved},
 	{auth.DuplicateMember, wire.Unauthorized, ClientFault, notBelieved},
@@ -71,11 +72,20 @@ var Answers = []Answer{
 	{auth.TokenNotYetValid, wire.Unauthorized, ClientFault, notBelieved},
 	{auth.TokenTooLongLived, wire.Unauthorized, ClientFault, notBelieved},
 	{auth.TokenBound, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.ProofInvalid, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.ProofReplayed, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.TicketUnknown, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.TicketStolen, wire.Unauthorized, ClientFault, notBelieved},
 	{auth.CertificateUntrusted, wire.Unauthorized, ClientFault, notBelieved},
 	{auth.CertificateExpired, wire.Unauthorized, ClientFault, notBelieved},
 	{auth.CertificatePurpose, wire.Unauthorized, ClientFault, notBelieved},
 	{auth.CertificateIdentity, wire.Unauthorized, ClientFault, notBelieved},
 	{auth.CertificateTenant, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.CertificateRevoked, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.RevocationUnknown, wire.Unavailable, ServerFault, "the gateway has no current revocation list for this certificate: try again later"},
+	{auth.Revoked, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.TenantSuspended, wire.TenantSuspended, ClientFault, "the operator suspended this tenant"},
+	{auth.EngineAway, wire.Unavailable, ServerFault, "the gateway cannot ask its engine whether the credential is still good: try again"},
 	{auth.Overloaded, wire.Unavailable, ServerFault, "the gateway is verifying as many credentials as it can: try again"},
 	{OriginRefused, wire.OriginRefused, ClientFault, "pages of this origin may not connect: the operator adds it to the tenant's origins"},
 	{TenantFull, wire.QuotaExceeded, ClientFault, "the tenant has as many connections as it may have"},
@@ -115,7 +125,7 @@ func detailOf(err error) string {
 // retryAfter is when a client that was refused for a reason that passes may come again.
 func retryAfter(a Answer) time.Duration {
 	switch a.code {
-	case wire.Unavailable, wire.QuotaExceeded:
+	case wire.Unavailable, wire.QuotaExceeded, wire.RateLimited:
 		return 5 * time.Second
 	}
 	return 0

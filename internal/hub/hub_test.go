@@ -29,6 +29,8 @@ type lines struct {
 	encoded *atomic.Int64
 }
 
+func (l lines) AppendNotice(dst []byte, n *wire.Notice) []byte { return append(dst, n.Kind...) }
+
 func (l lines) AppendMessage(dst []byte, m *message.Message) []byte {
 	l.encoded.Add(1)
 	return fmt.Appendf(dst, "%s %s %s\n", m.From.User, m.Channel.Name, m.Data)

@@ -140,16 +140,16 @@ func (s *Snapshot) beside(ctx context.Context, p *auth.Principal, chain []*x509.
 	if s.certificates == nil {
 		return nil, auth.Refuse(auth.CertificateUntrusted, "no tenant has authorities for certificates")
 	}
-	id, expires, err := s.certificates.Tenant(ctx, chain, now)
+	id, certificate, err := s.certificates.Tenant(ctx, chain, now)
 	if err != nil {
 		return nil, err
 	}
 	if id != p.Tenant {
 		return nil, auth.Refuse(auth.CertificateTenant, "the token is of tenant %s, the certificate beside it of tenant %s", p.Tenant, id)
 	}
-	p.Certificate = true
-	if expires.Before(p.Expires) {
-		p.Expires = expires
+	p.Certificate = certificate
+	if certificate.Expires.Before(p.Expires) {
+		p.Expires = certificate.Expires
 	}
 	return p, nil
 }

@@ -55,7 +55,7 @@ func (s *Snapshot) Authenticate(ctx context.Context, c auth.Credential, now time
 }
 
 func (s *Snapshot) verify(ctx context.Context, c auth.Credential, now time.Time) (*auth.Principal, error) {
-	if c.Method == auth.Certificate {
+	if c.Method == auth.MutualTLS {
 		if s.certificates == nil {
 			return nil, auth.Refuse(auth.CertificateUntrusted, "no tenant has authorities for certificates")
 		}

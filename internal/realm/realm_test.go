@@ -113,7 +113,7 @@ func TestACredentialChoosesItsTenant(t *testing.T) {
 	}{
 		{"acme's token", auth.Credential{Method: auth.Bearer, Token: w.acme.Token("ana")}, "acme", "ana", ""},
 		{"globex's token", auth.Credential{Method: auth.Bearer, Token: w.globex.Token("ana")}, "globex", "ana", ""},
-		{"acme's certificate", auth.Credential{Method: auth.Certificate, Chain: w.chain(w.acmeCA, now.Add(time.Hour))}, "acme", "cert|spiffe://acme/device/7", ""},
+		{"acme's certificate", auth.Credential{Method: auth.MutualTLS, Chain: w.chain(w.acmeCA, now.Add(time.Hour))}, "acme", "cert|spiffe://acme/device/7", ""},
 		{"acme's token over acme's certificate", auth.Credential{Method: auth.Bearer, Token: w.acme.Token("ana"), Chain: w.chain(w.acmeCA, now.Add(time.Hour))}, "acme", "ana", ""},
 		{"acme's token over globex's certificate", auth.Credential{Method: auth.Bearer, Token: w.acme.Token("ana"), Chain: w.chain(w.globexCA, now.Add(time.Hour))}, "", "", auth.CertificateTenant},
 		{"acme's token over a certificate that ended", auth.Credential{Method: auth.Bearer, Token: w.acme.Token("ana"), Chain: w.chain(w.acmeCA, now.Add(-time.Minute))}, "", "", auth.CertificateExpired},
@@ -131,7 +131,7 @@ func TestACredentialChoosesItsTenant(t *testing.T) {
 			if r.ID.String() != tt.tenant || p.Tenant != r.ID || p.User != tt.user {
 				t.Errorf("got user %s of %s, want %s of %s", p.User, r.ID, tt.user, tt.tenant)
 			}
-			if p.Certificate != (len(tt.credential.Chain) > 0) {
+			if (p.Certificate != nil) != (len(tt.credential.Chain) > 0) {
 				t.Errorf("got certificate %v", p.Certificate)
 			}
 		})
@@ -148,10 +148,10 @@ func TestAChainOfTwinsIsRefusedBeforeItCosts(t *testing.T) {
 		t.Fatal(err)
 	}
 	chain := append(w.chain(w.acmeCA, time.Now().Add(time.Hour)), ca)
-	if _, _, err := s.Authenticate(t.Context(), auth.Credential{Method: auth.Certificate, Chain: chain}, time.Now()); err != nil {
+	if _, _, err := s.Authenticate(t.Context(), auth.Credential{Method: auth.MutualTLS, Chain: chain}, time.Now()); err != nil {
 		t.Fatalf("a chain with its root: %v", err)
 	}
-	_, _, err = s.Authenticate(t.Context(), auth.Credential{Method: auth.Certificate, Chain: append(chain, ca)}, time.Now())
+	_, _, err = s.Authenticate(t.Context(), auth.Credential{Method: auth.MutualTLS, Chain: append(chain, ca)}, time.Now())
 	if auth.ReasonOf(err) != auth.CertificateUntrusted {
 		t.Errorf("got %v, want reason %s", err, auth.CertificateUntrusted)
 	}

@@ -15,12 +15,15 @@ type Close struct {
 // The closes that exist. Their meanings stand in [Closes].
 var (
 	Draining           = Close{4000, "draining"}
+	Rebalance          = Close{4001, "rebalance"}
 	ClosedInternal     = Close{4100, "internal"}
 	SlowConsumer       = Close{4101, "slow_consumer"}
 	PingTimeout        = Close{4102, "ping_timeout"}
 	ClosedRateLimited  = Close{4103, "rate_limited"}
 	CredentialExpired  = Close{4200, "credential_expired"}
+	CredentialRevoked  = Close{4201, "credential_revoked"}
 	ProtocolViolation  = Close{4500, "protocol_violation"}
+	ClosedSuspended    = Close{4502, "tenant_suspended"}
 	ProtocolError      = Close{1002, "protocol_error"}
 	UnsupportedPayload = Close{1003, "unsupported_data"}
 	InvalidUTF8        = Close{1007, "invalid_utf8"}
@@ -33,12 +36,15 @@ var Closes = []struct {
 	Meaning, Client string
 }{
 	{Draining, "the gateway is being stopped or deployed", "reconnect after retry_ms"},
+	{Rebalance, "the connection has lived as long as one may", "reconnect after retry_ms"},
 	{ClosedInternal, "the gateway failed", "back off, reconnect"},
 	{SlowConsumer, "the client did not read as fast as its channels spoke, and its outbox was full", "back off, reconnect"},
 	{PingTimeout, "the client did not answer a ping, or stopped in the middle of a message", "back off, reconnect"},
 	{ClosedRateLimited, "ten requests within ten seconds were over a limit", "back off, reconnect"},
 	{CredentialExpired, "the token or certificate ended", "get a new credential, reconnect"},
+	{CredentialRevoked, "the token, its user, session or key, or the certificate was revoked", "get a new credential, reconnect"},
 	{ProtocolViolation, "frames that no client sends: a flood of pings or of empty fragments", "stop"},
+	{ClosedSuspended, "the operator suspended the tenant", "stop"},
 	{ProtocolError, "frames that break the WebSocket protocol (RFC 6455)", "stop"},
 	{UnsupportedPayload, "a binary message on a subprotocol of text (RFC 6455)", "stop"},
 	{InvalidUTF8, "a text message that is not UTF-8 (RFC 6455, section 8.1)", "stop"},

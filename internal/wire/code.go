@@ -15,12 +15,14 @@ const (
 	TokenExpired      Code = "token_expired"
 	Forbidden         Code = "forbidden"
 	OriginRefused     Code = "origin_refused"
+	TenantSuspended   Code = "tenant_suspended"
 	NotFound          Code = "not_found"
 	NotAvailable      Code = "not_available"
 	MethodNotAllowed  Code = "method_not_allowed"
 	AlreadySubscribed Code = "already_subscribed"
 	NotSubscribed     Code = "not_subscribed"
 	Unrecoverable     Code = "unrecoverable"
+	TooLarge          Code = "too_large"
 	Misdirected       Code = "misdirected"
 	UpgradeRequired   Code = "upgrade_required"
 	RateLimited       Code = "rate_limited"
@@ -43,12 +45,14 @@ var Codes = []struct {
 	{TokenExpired, http.StatusUnauthorized, "the token's signature is right and its time is over: get a new one"},
 	{Forbidden, http.StatusForbidden, "no rule allows this to this user, or a rule denies it"},
 	{OriginRefused, http.StatusForbidden, "the page's origin is not in its tenant's list"},
+	{TenantSuspended, http.StatusForbidden, "the operator suspended the tenant"},
 	{NotFound, http.StatusNotFound, "there is nothing at this path"},
 	{NotAvailable, http.StatusNotFound, "the channel or this gateway does not have this feature"},
 	{MethodNotAllowed, http.StatusMethodNotAllowed, "the path exists, for another method"},
 	{AlreadySubscribed, http.StatusConflict, "the connection has a subscription to this channel"},
 	{NotSubscribed, http.StatusConflict, "the connection has no subscription to this channel"},
 	{Unrecoverable, http.StatusGone, "a strict recovery is not possible"},
+	{TooLarge, http.StatusRequestEntityTooLarge, "the request's body is larger than this path takes"},
 	{Misdirected, http.StatusMisdirectedRequest, "the request's Host is not a name of this listener"},
 	{UpgradeRequired, http.StatusUpgradeRequired, "this path speaks WebSocket only (RFC 6455)"},
 	{RateLimited, http.StatusTooManyRequests, "too many messages: retry after retry_ms"},

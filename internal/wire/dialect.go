@@ -17,6 +17,8 @@ type Dialect interface {
 	Open() Codec
 	// AppendMessage encodes a delivery. It runs once for each message and dialect, whatever the number of subscribers.
 	AppendMessage(dst []byte, m *message.Message) []byte
+	// AppendNotice encodes what the gateway says by itself, nothing where the dialect has no such word.
+	AppendNotice(dst []byte, n *Notice) []byte
 }
 
 // Codec turns one connection's messages into requests, and answers into frames. It may hold state. It is used by one

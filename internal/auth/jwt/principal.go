@@ -20,7 +20,11 @@ func (e *entry) principal(t *jws.Token, method auth.Method) (*auth.Principal, er
 		Tenant:  e.Tenant,
 		User:    e.Prefix + t.Claims.Subject,
 		Issuer:  e.Issuer.Issuer,
+		KeyID:   t.Header.KeyID,
+		TokenID: t.Claims.TokenID,
+		Session: t.Claims.Session,
 		Method:  method,
+		Issued:  t.Claims.IssuedAt,
 		Expires: t.Claims.Expires.Add(e.Leeway),
 	}
 	var err error
@@ -105,7 +109,7 @@ func readClaims(c *jws.Claims) []auth.Claim {
 // own moves the texts that came out of the token into one that is p's alone. A principal lives as long as a session; it must not
 // keep the whole token alive, and one text costs less than fifty.
 func own(p *auth.Principal) {
-	texts := []*string{&p.User}
+	texts := []*string{&p.User, &p.KeyID, &p.TokenID, &p.Session}
 	for i := range p.Roles {
 		texts = append(texts, &p.Roles[i])
 	}

@@ -25,7 +25,7 @@ func TestAPrincipalHoldsWhatRulesMayName(t *testing.T) {
 		t.Fatal(err)
 	}
 	if p.Tenant.String() != "acme" || p.User != "ana:lima" || p.Segment != "ana%3Alima" || p.Issuer != url ||
-		p.Method != auth.Subprotocol || p.Certificate || !p.Expires.Equal(time.Unix(4102444800+30, 0)) {
+		p.Method != auth.Subprotocol || p.Certificate != nil || !p.Expires.Equal(time.Unix(4102444800+30, 0)) {
 		t.Errorf("got %+v", p)
 	}
 	if want := []string{"member"}; !slices.Equal(p.Roles, want) {

@@ -155,5 +155,5 @@ func newVerifier(t testing.TB, authorities ...mtls.Authority) *mtls.Verifier {
 }
 
 func shown(chain ...*x509.Certificate) auth.Credential {
-	return auth.Credential{Method: auth.Certificate, Chain: chain}
+	return auth.Credential{Method: auth.MutualTLS, Chain: chain}
 }

@@ -3,6 +3,7 @@ package mtls
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"crypto/x509"
 	"errors"
 	"slices"
@@ -50,7 +51,7 @@ func (v *Verifier) Verify(ctx context.Context, c auth.Credential, now time.Time)
 	if err != nil {
 		return nil, err
 	}
-	expires, err := v.trust(ctx, holder, c.Chain, now)
+	certificate, err := v.trust(ctx, holder, c.Chain, now)
 	if err != nil {
 		return nil, err
 	}
@@ -59,24 +60,25 @@ func (v *Verifier) Verify(ctx context.Context, c auth.Credential, now time.Time)
 		Tenant:      holder.tenant,
 		User:        user,
 		Segment:     segment,
-		Method:      auth.Certificate,
-		Certificate: true,
-		Expires:     expires,
+		Method:      auth.MutualTLS,
+		Certificate: certificate,
+		Issued:      c.Chain[0].NotBefore,
+		Expires:     certificate.Expires,
 	}, nil
 }
 
-// Tenant returns the tenant whose authorities issued a chain, and when the right of the chain ends, leeway included. It is for a certificate beside a
+// Tenant returns the tenant whose authorities issued a chain, and what is to be remembered of it. It is for a certificate beside a
 // token: it asks for no identity. It waits at the gate like Verify, so nobody may call it from behind the gate.
-func (v *Verifier) Tenant(ctx context.Context, chain []*x509.Certificate, now time.Time) (tenant.ID, time.Time, error) {
+func (v *Verifier) Tenant(ctx context.Context, chain []*x509.Certificate, now time.Time) (tenant.ID, *auth.Certificate, error) {
 	holder, err := v.inspect(chain, now)
 	if err != nil {
-		return tenant.ID{}, time.Time{}, err
+		return tenant.ID{}, nil, err
 	}
-	expires, err := v.trust(ctx, holder, chain, now)
+	certificate, err := v.trust(ctx, holder, chain, now)
 	if err != nil {
-		return tenant.ID{}, time.Time{}, err
+		return tenant.ID{}, nil, err
 	}
-	return holder.tenant, expires, nil
+	return holder.tenant, certificate, nil
 }
 
 // inspect checks all that needs no cryptography and says whose chain it would be.
@@ -132,9 +134,9 @@ func checkLeaf(leaf *x509.Certificate, now time.Time) error {
 }
 
 // trust verifies signatures, times, constraints and purpose of the whole chain, against one tenant's authorities.
-func (v *Verifier) trust(ctx context.Context, h *holder, chain []*x509.Certificate, now time.Time) (expires time.Time, err error) {
+func (v *Verifier) trust(ctx context.Context, h *holder, chain []*x509.Certificate, now time.Time) (*auth.Certificate, error) {
 	if err := v.gate.Acquire(ctx); err != nil {
-		return time.Time{}, err
+		return nil, err
 	}
 	defer v.gate.Release()
 	intermediates := h.intermediates.Clone()
@@ -148,9 +150,22 @@ func (v *Verifier) trust(ctx context.Context, h *holder, chain []*x509.Certifica
 		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	})
 	if err != nil {
-		return time.Time{}, auth.Refuse(reasonOf(err), "the chain is not one of tenant %s: %w", h.tenant, err)
+		return nil, auth.Refuse(reasonOf(err), "the chain is not one of tenant %s: %w", h.tenant, err)
 	}
-	return end(verified).Add(h.leeway), nil
+	best, expires := longest(verified)
+	return remember(best, expires.Add(h.leeway)), nil
+}
+
+// remember keeps of a verified chain what later questions need.
+func remember(verified []*x509.Certificate, expires time.Time) *auth.Certificate {
+	c := &auth.Certificate{Fingerprint: sha256.Sum256(verified[0].Raw), Expires: expires}
+	for i, link := range verified[:len(verified)-1] {
+		c.Links = append(c.Links, auth.Link{
+			Authority: sha256.Sum256(verified[i+1].RawSubjectPublicKeyInfo),
+			Serial:    string(link.SerialNumber.Bytes()),
+		})
+	}
+	return c
 }
 
 // reasonOf reads what crypto/x509 found.
@@ -165,8 +180,8 @@ func reasonOf(err error) auth.Reason {
 	return auth.CertificateUntrusted
 }
 
-// end returns when the last of the verified chains ends: each ends with the first of its certificates.
-func end(chains [][]*x509.Certificate) (last time.Time) {
+// longest returns the verified chain that ends last, and when: each ends with the first of its certificates.
+func longest(chains [][]*x509.Certificate) (best []*x509.Certificate, last time.Time) {
 	for _, chain := range chains {
 		first := chain[0].NotAfter
 		for _, c := range chain {
@@ -175,8 +190,8 @@ func end(chains [][]*x509.Certificate) (last time.Time) {
 			}
 		}
 		if first.After(last) {
-			last = first
+			best, last = chain, first
 		}
 	}
-	return last
+	return best, last
 }

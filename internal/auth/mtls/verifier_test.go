@@ -32,10 +32,10 @@ func TestACertificateOfTheTenantsAuthority(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := auth.Principal{
-			User: "cert|spiffe://acme/ana", Segment: "cert|spiffe%3A%2F%2Facme%2Fana", Method: auth.Certificate, Certificate: true,
+			User: "cert|spiffe://acme/ana", Segment: "cert|spiffe%3A%2F%2Facme%2Fana", Method: auth.MutualTLS,
 			Expires: noon.Add(time.Hour + 30*time.Second),
 		}
-		if got.Tenant.String() != of.tenant || got.User != want.User || got.Segment != want.Segment || got.Method != want.Method || !got.Certificate || !got.Expires.Equal(want.Expires) {
+		if got.Tenant.String() != of.tenant || got.User != want.User || got.Segment != want.Segment || got.Method != want.Method || got.Certificate == nil || !got.Expires.Equal(want.Expires) {
 			t.Errorf("got %+v, want %+v of %s", got, want, of.tenant)
 		}
 	}
@@ -285,9 +285,9 @@ func TestTheRightEndsWithTheFirstOfTheChain(t *testing.T) {
 		{"the leaf ends first", []*x509.Certificate{ours.leaf(t)}, time.Hour + 5*time.Second},
 		{"the intermediate ends first", []*x509.Certificate{brief.leaf(t), brief.cert}, time.Minute + 5*time.Second},
 	} {
-		id, expires, err := v.Tenant(t.Context(), tt.chain, noon)
-		if err != nil || id != acme || expires.Sub(noon) != tt.want {
-			t.Errorf("%s: got %v of %q, %v; want %v of acme", tt.name, expires.Sub(noon), id, err, tt.want)
+		id, got, err := v.Tenant(t.Context(), tt.chain, noon)
+		if err != nil || id != acme || got.Expires.Sub(noon) != tt.want {
+			t.Errorf("%s: got %+v of %q, %v; want %v of acme", tt.name, got, id, err, tt.want)
 		}
 	}
 }

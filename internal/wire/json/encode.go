@@ -31,6 +31,22 @@ func (Dialect) AppendMessage(dst []byte, m *message.Message) []byte {
 	return wire.EndFrame(dst, payload, wire.Text)
 }
 
+// AppendNotice implements [wire.Dialect].
+func (Dialect) AppendNotice(dst []byte, n *wire.Notice) []byte {
+	dst, payload := wire.BeginFrame(dst)
+	dst = append(append(append(dst, `{"type":"`...), n.Kind...), '"')
+	if n.Kind == wire.Expiring {
+		dst = appendInt(dst, `,"in_ms":`, n.In.Milliseconds())
+	}
+	if n.Channel != "" {
+		dst = appendText(append(dst, `,"channel":`...), n.Channel)
+	}
+	if n.Fault != nil {
+		dst = appendFault(dst, n.Fault)
+	}
+	return wire.EndFrame(append(dst, '}'), payload, wire.Text)
+}
+
 // AppendWelcome implements [wire.Codec]. A limit that does not exist is left out.
 func (codec) AppendWelcome(dst []byte, w *wire.Welcome) []byte {
 	dst, payload := wire.BeginFrame(dst)

@@ -30,6 +30,9 @@ func (Dialect) Open() wire.Codec { return codec{} }
 // AppendMessage appends nothing: a mirror subscribes to no channel.
 func (Dialect) AppendMessage(dst []byte, _ *message.Message) []byte { return dst }
 
+// AppendNotice appends nothing: a mirror has no words of its own.
+func (Dialect) AppendNotice(dst []byte, _ *wire.Notice) []byte { return dst }
+
 // Decode implements [wire.Codec].
 func (codec) Decode(op wire.Opcode, payload []byte, serve func(wire.Request, *wire.Fault) bool) wire.Close {
 	serve(wire.Request{Verb: wire.Echo, Size: len(payload), Channel: Channel, Data: payload, Opcode: op}, nil)

@@ -18,6 +18,8 @@ type Claims struct {
 	Expires   time.Time
 	NotBefore time.Time // zero when absent
 	IssuedAt  time.Time // zero when absent
+	TokenID   string    // jti, empty when absent
+	Session   string    // sid (OpenID Connect Front-Channel Logout, section 3), empty when absent
 	Bound     bool      // there is a cnf (RFC 7800), whatever it holds
 	All       []Member
 }
@@ -51,8 +53,27 @@ func readClaims(all object) (Claims, error) {
 	if c.Expires.IsZero() {
 		return c, auth.Refuse(auth.TokenMalformed, "there is no exp; a token without an end is not taken")
 	}
+	if c.TokenID, err = readText(all, "jti"); err != nil {
+		return c, err
+	}
+	if c.Session, err = readText(all, "sid"); err != nil {
+		return c, err
+	}
 	_, c.Bound = all.lookup("cnf")
 	return c, nil
+}
+
+// readText returns a claim by which the token may be revoked later: one that is misread is none that anybody could name.
+func readText(all object, name string) (string, error) {
+	v, ok := all.lookup(name)
+	if !ok {
+		return "", nil
+	}
+	text, ok := v.Text()
+	if !ok || text == "" || len(text) > maxSubject {
+		return "", auth.Refuse(auth.TokenMalformed, "%s is no text of 1 to %d bytes", name, maxSubject)
+	}
+	return text, nil
 }
 
 func readIssuer(all object) (string, error) {
