@@ -90,11 +90,15 @@ type State interface {
 	// Put stores a copy of value under key for ttl, 0 for ever. A newer Put replaces value and ttl. A negative ttl is over already: it
 	// removes the key.
 	Put(ctx context.Context, key string, value []byte, ttl time.Duration) error
+	// Add is Put for a key that is not there, and does nothing for one that is. Of any number of concurrent calls for one key, on any nodes, exactly
+	// one is told that it added it.
+	Add(ctx context.Context, key string, value []byte, ttl time.Duration) (added bool, err error)
 	// Take removes key and returns its value. Of any number of concurrent calls, on any nodes, exactly one gets it; the
 	// others, and a call for a key that is not there, get ok false.
 	Take(ctx context.Context, key string) (value []byte, ok bool, err error)
 	// Watch calls changed with every entry whose key begins with prefix, first those that are there, then each change; a nil value
 	// is a removal, also by ttl. Of changes of one key that follow each other faster than changed returns, it may be told the last alone.
-	// changed must not change value. Watch returns nil when ctx ends, ErrClosed when Run does.
-	Watch(ctx context.Context, prefix string, changed func(key string, value []byte)) error
+	// changed must not change value. current is called once, from the same goroutine, when everything that was there at the call has been told.
+	// Watch returns nil when ctx ends, ErrClosed when Run does.
+	Watch(ctx context.Context, prefix string, changed func(key string, value []byte), current func()) error
 }

@@ -42,7 +42,7 @@ func life(t *testing.T, open func(*testing.T) broker.Broker) {
 		watched := make(chan error)
 		started := make(chan struct{})
 		go func() {
-			watched <- n.State().Watch(context.Background(), "", func(key string, _ []byte) { close(started) })
+			watched <- n.State().Watch(context.Background(), "", func(key string, _ []byte) { close(started) }, func() {})
 		}()
 		_ = n.State().Put(t.Context(), "k", nil, 0)
 		<-started
@@ -130,6 +130,7 @@ func calls(ctx context.Context, b broker.Broker) map[string]error {
 	errs["control"] = b.Control(ctx, broker.Command{Kind: "test"})
 	errs["put"] = b.State().Put(ctx, "k", nil, 0)
 	_, _, errs["take"] = b.State().Take(ctx, "k")
-	errs["watch"] = b.State().Watch(ctx, "", func(string, []byte) {})
+	_, errs["add"] = b.State().Add(ctx, "k", nil, 0)
+	errs["watch"] = b.State().Watch(ctx, "", func(string, []byte) {}, func() {})
 	return errs
 }

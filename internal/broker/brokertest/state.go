@@ -67,6 +67,43 @@ func state(t *testing.T, open func(*testing.T) broker.Broker) {
 			}
 		}
 	})
+	t.Run("of 50 who add at once, one does", func(t *testing.T) {
+		s := keys{start(t, open(t)).State()}
+		for i := range 20 {
+			key := fmt.Sprint("seen/", i)
+			var winners atomic.Int32
+			var all sync.WaitGroup
+			for n := range 50 {
+				all.Go(func() {
+					if s.add(t, key, fmt.Sprint(n), time.Minute) {
+						winners.Add(1)
+					}
+				})
+			}
+			all.Wait()
+			if got := winners.Load(); got != 1 {
+				t.Fatalf("%d added it, want 1", got)
+			}
+		}
+	})
+	t.Run("what is there is not added", func(t *testing.T) {
+		s := keys{start(t, open(t)).State()}
+		s.put(t, "k", "first", 0)
+		if s.add(t, "k", "second", 0) {
+			t.Error("a key that is there was added")
+		}
+		s.take(t, "k", "first")
+		if !s.add(t, "k", "third", 500*time.Millisecond) {
+			t.Error("a key that was taken was not added")
+		}
+		time.Sleep(550 * time.Millisecond)
+		eventually(t, "the key is free again", func() bool { return s.add(t, "k", "fourth", 0) })
+		s.take(t, "k", "fourth")
+		if s.add(t, "k", "over", -time.Second) {
+			t.Error("a key that is over already was added")
+		}
+		s.absent(t, "k")
+	})
 	t.Run("a value is a copy", func(t *testing.T) {
 		s := keys{start(t, open(t)).State()}
 		value := []byte("ana")
@@ -104,8 +141,17 @@ func watch(t *testing.T, s keys) {
 	ctx, cancel := context.WithCancel(t.Context())
 	seen := &view{values: make(map[string]string), removed: make(map[string]bool)}
 	ended := make(chan error)
-	go func() { ended <- s.Watch(ctx, "node/", seen.changed) }()
+	var current atomic.Int32
+	go func() {
+		ended <- s.Watch(ctx, "node/", seen.changed, func() {
+			if !seen.knows("node/1") {
+				t.Error("told that everything was told before node/1 was")
+			}
+			current.Add(1)
+		})
+	}()
 	seen.expect(t, "node/1", "there before", false)
+	eventually(t, "told that everything was told", func() bool { return current.Load() == 1 })
 	s.put(t, "node/2", "new", 0)
 	seen.expect(t, "node/2", "new", false)
 	s.put(t, "node/1", "changed", 0)
@@ -125,6 +171,15 @@ func watch(t *testing.T, s keys) {
 	if err := <-ended; err != nil {
 		t.Errorf("Watch returned %v, want nil", err)
 	}
+	if got := current.Load(); got != 1 {
+		t.Errorf("told %d times that everything was told, want once", got)
+	}
+	emptied := make(chan struct{})
+	ctx, cancel = context.WithCancel(t.Context())
+	go func() { ended <- s.Watch(ctx, "nothing/", seen.changed, func() { close(emptied) }) }()
+	<-emptied
+	cancel()
+	<-ended
 	s.put(t, "node/5", "nobody watches", 0)
 	if seen.knows("other/1") || seen.knows("node/5") {
 		t.Error("told of a key that is not watched")
@@ -169,6 +224,15 @@ func (s keys) put(t *testing.T, key, value string, ttl time.Duration) {
 	if err := s.Put(t.Context(), key, []byte(value), ttl); err != nil {
 		t.Fatalf("put %s: %v", key, err)
 	}
+}
+
+func (s keys) add(t *testing.T, key, value string, ttl time.Duration) bool {
+	t.Helper()
+	added, err := s.Add(t.Context(), key, []byte(value), ttl)
+	if err != nil {
+		t.Errorf("add %s: %v", key, err)
+	}
+	return added
 }
 
 func (s keys) take(t *testing.T, key, want string) {

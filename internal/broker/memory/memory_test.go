@@ -182,7 +182,7 @@ func TestEntriesExpireToTheMoment(t *testing.T) {
 				if value == nil {
 					gone[key] = time.Since(start)
 				}
-			})
+			}, func() {})
 		}()
 		want := map[string]time.Duration{"c": 3 * time.Second, "a": time.Second, "b": 2 * time.Second, "late": 3 * time.Hour}
 		for key, ttl := range want {

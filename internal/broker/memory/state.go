@@ -59,6 +59,22 @@ func (s *state) Put(_ context.Context, key string, value []byte, ttl time.Durati
 	return nil
 }
 
+func (s *state) Add(_ context.Context, key string, value []byte, ttl time.Duration) (bool, error) {
+	if err := s.reached(); err != nil {
+		return false, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.entries[key]
+	if e != nil && !e.over(time.Now()) || ttl < 0 {
+		return false, nil
+	}
+	s.drop(e)
+	s.add(&entry{key: key, value: append([]byte{}, value...), place: noPlace}, ttl)
+	s.tell(key)
+	return true, nil
+}
+
 func (s *state) Take(_ context.Context, key string) ([]byte, bool, error) {
 	if err := s.reached(); err != nil {
 		return nil, false, err

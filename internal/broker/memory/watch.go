@@ -19,18 +19,21 @@ type watcher struct {
 	marked  map[string]struct{}
 }
 
-func (s *state) Watch(ctx context.Context, prefix string, changed func(key string, value []byte)) error {
+func (s *state) Watch(ctx context.Context, prefix string, changed func(key string, value []byte), current func()) error {
 	if err := s.reached(); err != nil {
 		return err
 	}
 	w := s.watch(prefix)
 	defer s.unwatch(w)
-	for {
+	for first := true; ; first = false {
 		for _, c := range s.changes(w) {
 			if ctx.Err() != nil {
 				return nil
 			}
 			changed(c.key, c.value)
+		}
+		if first {
+			current()
 		}
 		select {
 		case <-w.wake:
