@@ -61,6 +61,7 @@ var house = []rule{
 	{path: "internal/auth/jwt/mint", floor: 3, family: []string{"internal/auth/jwt/jwks"}, libraries: []string{"github.com/golang-jwt/jwt/v5"}},
 	{path: "internal/auth/mtls", floor: 3},
 	{path: "internal/auth/revocation", floor: 3},
+	{path: "internal/auth/ticket", floor: 3},
 	{path: "internal/auth", floor: 2},
 	{path: "internal/message", floor: 2},
 	{path: "internal/limit", floor: 2, libraries: []string{"golang.org/x/time/rate"}},

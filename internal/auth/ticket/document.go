@@ -1,0 +1,102 @@
+package ticket
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"portcullis/internal/auth"
+	"portcullis/internal/tenant"
+)
+
+// stored is what a ticket stands for.
+type stored struct {
+	principal *auth.Principal
+	origin    Origin
+	expires   time.Time
+}
+
+// document is a ticket as the engine keeps it: everything that a verifier said of the principal.
+type document struct {
+	Tenant      string            `json:"tenant"`
+	User        string            `json:"user"`
+	Segment     string            `json:"segment,omitempty"`
+	Roles       []string          `json:"roles,omitempty"`
+	Scopes      []string          `json:"scopes,omitempty"`
+	Claims      []auth.Claim      `json:"claims,omitempty"`
+	Issuer      string            `json:"issuer,omitempty"`
+	KeyID       string            `json:"key_id,omitempty"`
+	TokenID     string            `json:"token_id,omitempty"`
+	Session     string            `json:"session,omitempty"`
+	Method      auth.Method       `json:"method"`
+	Certificate *auth.Certificate `json:"certificate,omitempty"`
+	Issued      time.Time         `json:"issued"`
+	Expires     time.Time         `json:"expires"`
+
+	Origin  Origin    `json:"origin"`
+	Ends    time.Time `json:"ends"`
+	Version int       `json:"version"`
+}
+
+// version is of the document. A node that knows another one refuses the ticket: the client asks for a new one.
+const version = 1
+
+func encode(p *auth.Principal, o Origin, ends time.Time) ([]byte, error) {
+	d := document{
+		Tenant: p.Tenant.String(), User: p.User, Segment: p.Segment, Roles: p.Roles, Scopes: p.Scopes, Claims: p.Claims, Issuer: p.Issuer, KeyID: p.KeyID,
+		TokenID: p.TokenID, Session: p.Session, Method: p.Method, Issued: p.Issued, Expires: p.Expires, Origin: o, Ends: ends, Version: version,
+	}
+	if p.Certificate != nil {
+		c := *p.Certificate
+		c.Links = make([]auth.Link, len(c.Links))
+		for i, link := range p.Certificate.Links {
+			c.Links[i] = auth.Link{Authority: link.Authority, Serial: hexed(link.Serial)}
+		}
+		d.Certificate = &c
+	}
+	text, err := json.Marshal(d)
+	if err != nil {
+		return nil, fmt.Errorf("write a ticket: %w", err)
+	}
+	return text, nil
+}
+
+func decode(text []byte) (stored, error) {
+	var d document
+	reader := json.NewDecoder(bytes.NewReader(text))
+	reader.DisallowUnknownFields()
+	if err := reader.Decode(&d); err != nil {
+		return stored{}, err
+	}
+	id, err := tenant.Parse(d.Tenant)
+	switch {
+	case err != nil:
+		return stored{}, err
+	case d.Version != version:
+		return stored{}, fmt.Errorf("its version is %d, not %d", d.Version, version)
+	case d.User == "" || d.Expires.IsZero() || d.Ends.IsZero():
+		return stored{}, errors.New("it has no user or no end")
+	}
+	if d.Certificate != nil {
+		for i := range d.Certificate.Links {
+			if d.Certificate.Links[i].Serial, err = unhexed(d.Certificate.Links[i].Serial); err != nil {
+				return stored{}, err
+			}
+		}
+	}
+	return stored{&auth.Principal{
+		Tenant: id, User: d.User, Segment: d.Segment, Roles: d.Roles, Scopes: d.Scopes, Claims: d.Claims, Issuer: d.Issuer, KeyID: d.KeyID,
+		TokenID: d.TokenID, Session: d.Session, Method: d.Method, Certificate: d.Certificate, Issued: d.Issued, Expires: d.Expires,
+	}, d.Origin, d.Ends}, nil
+}
+
+// hexed and unhexed carry bytes through JSON, which would replace those that are no UTF-8.
+func hexed(s string) string { return hex.EncodeToString([]byte(s)) }
+
+func unhexed(s string) (string, error) {
+	b, err := hex.DecodeString(s)
+	return string(b), err
+}

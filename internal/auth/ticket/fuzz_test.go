@@ -1,0 +1,38 @@
+package ticket
+
+import (
+	"testing"
+	"time"
+
+	"portcullis/internal/auth"
+	"portcullis/internal/tenant"
+)
+
+// FuzzDecode: a stored text that is read has a tenant, a user and an end, and is written again as what was read.
+func FuzzDecode(f *testing.F) {
+	p := &auth.Principal{Tenant: tenant.MustParse("acme"), User: "ana", Expires: time.Now(), Certificate: &auth.Certificate{Links: []auth.Link{{Serial: "\xff"}}}}
+	text, err := encode(p, Origin{"https://app.acme.example", true}, time.Now())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Add([]byte(`{"tenant":"acme","user":"ana","version":1}`))
+	f.Add([]byte(`{"version":2}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		s, err := decode(text)
+		if err != nil {
+			return
+		}
+		if s.principal.Tenant.IsZero() || s.principal.User == "" || s.expires.IsZero() || s.principal.Expires.IsZero() {
+			t.Fatalf("got %+v", s)
+		}
+		again, err := encode(s.principal, s.origin, s.expires)
+		if err != nil {
+			t.Skip("a time that JSON cannot write")
+		}
+		same, err := decode(again)
+		if err != nil || same.origin != s.origin || same.principal.User != s.principal.User || !same.expires.Equal(s.expires) {
+			t.Fatalf("%s was written and is read as %+v, %v", again, same, err)
+		}
+	})
+}

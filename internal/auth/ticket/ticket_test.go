@@ -1,0 +1,211 @@
+package ticket_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"reflect"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"portcullis/internal/auth"
+	"portcullis/internal/auth/ticket"
+	"portcullis/internal/broker"
+	"portcullis/internal/broker/memory"
+	"portcullis/internal/channel"
+	"portcullis/internal/message"
+	"portcullis/internal/tenant"
+)
+
+type deaf struct{ up chan struct{} }
+
+func (deaf) Message(*message.Message) {}
+func (deaf) Gap(channel.Ref)          {}
+func (deaf) Command(broker.Command)   {}
+func (d deaf) Up()                    { close(d.up) }
+func (deaf) Down(error)               {}
+
+// open returns an office over a real engine, which runs until the test ends.
+func open(t *testing.T) (*ticket.Office, *memory.Broker) {
+	t.Helper()
+	engine := memory.New()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	up := make(chan struct{})
+	go func() { defer close(done); engine.Run(ctx, deaf{up}) }()
+	t.Cleanup(func() { cancel(); <-done })
+	<-up
+	return ticket.NewOffice(engine.State()), engine
+}
+
+var (
+	page    = ticket.Origin{Value: "https://app.acme.example", Present: true}
+	noPage  = ticket.Origin{}
+	ownCert = sha256.Sum256([]byte("ana's"))
+	noCert  [sha256.Size]byte
+)
+
+// ana has a value in every field, so that a field that is forgotten shows.
+func ana() *auth.Principal {
+	return &auth.Principal{
+		Tenant: tenant.MustParse("acme"), User: "ana", Segment: "ana", Roles: []string{"member"}, Scopes: []string{"rt"},
+		Claims: []auth.Claim{{Name: "org", Value: "7"}}, Issuer: "https://id.acme.example", KeyID: "k1", TokenID: "t1", Session: "s1", Method: auth.DPoP,
+		Certificate: &auth.Certificate{
+			Fingerprint: ownCert, Links: []auth.Link{{Authority: sha256.Sum256([]byte("ca")), Serial: "\xff\x00\x01"}}, Expires: time.Now().Add(time.Hour).Round(0),
+		},
+		Issued: time.Now().Add(-time.Minute).Round(0), Expires: time.Now().Add(time.Hour).Round(0),
+	}
+}
+
+func mint(t *testing.T, o *ticket.Office, p *auth.Principal, origin ticket.Origin) string {
+	t.Helper()
+	text, expires, err := o.Mint(t.Context(), p, origin, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(text) != 43 || expires.After(time.Now().Add(ticket.Lifetime)) {
+		t.Fatalf("got %d characters until %v", len(text), expires)
+	}
+	return text
+}
+
+func TestATicketStandsForTheWholePrincipal(t *testing.T) {
+	o, _ := open(t)
+	want := ana()
+	for i, v := 0, reflect.ValueOf(*want); i < v.NumField(); i++ {
+		if v.Field(i).IsZero() {
+			t.Errorf("the test has nothing in field %s: give it a value, and the stored document too", v.Type().Field(i).Name)
+		}
+	}
+	got, err := o.Redeem(t.Context(), mint(t, o, want, page), page, ownCert, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.Method = auth.Ticket
+	if !got.Issued.Equal(want.Issued) || !got.Expires.Equal(want.Expires) || !got.Certificate.Expires.Equal(want.Certificate.Expires) {
+		t.Errorf("got times %v, %v, %v", got.Issued, got.Expires, got.Certificate.Expires)
+	}
+	got.Issued, got.Expires, got.Certificate.Expires = want.Issued, want.Expires, want.Certificate.Expires
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestAStolenTicketIsWorthless(t *testing.T) {
+	withoutCertificate := ana()
+	withoutCertificate.Certificate = nil
+	other := sha256.Sum256([]byte("eve's"))
+	tests := []struct {
+		name        string
+		of          *auth.Principal
+		mintedBy    ticket.Origin
+		shownBy     ticket.Origin
+		certificate [sha256.Size]byte
+		want        auth.Reason
+	}{
+		{"by the page that asked for it", withoutCertificate, page, page, noCert, ""},
+		{"by a program, to a program", withoutCertificate, noPage, noPage, noCert, ""},
+		{"by another page", withoutCertificate, page, ticket.Origin{Value: "https://evil.example", Present: true}, noCert, auth.TicketStolen},
+		{"a page's by a program", withoutCertificate, page, noPage, noCert, auth.TicketStolen},
+		{"a program's by a page", withoutCertificate, noPage, page, noCert, auth.TicketStolen},
+		{"a program's by a page with an empty origin", withoutCertificate, noPage, ticket.Origin{Present: true}, noCert, auth.TicketStolen},
+		{"over its certificate", ana(), noPage, noPage, ownCert, ""},
+		{"without its certificate", ana(), noPage, noPage, noCert, auth.TicketStolen},
+		{"over another certificate", ana(), noPage, noPage, other, auth.TicketStolen},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			o, _ := open(t)
+			text := mint(t, o, tt.of, tt.mintedBy)
+			p, err := o.Redeem(t.Context(), text, tt.shownBy, tt.certificate, time.Now())
+			if got := auth.ReasonOf(err); got != tt.want || (p == nil) != (tt.want != "") {
+				t.Errorf("got %v, %v; want %q", p, err, tt.want)
+			}
+			if _, err := o.Redeem(t.Context(), text, tt.mintedBy, ownCert, time.Now()); auth.ReasonOf(err) != auth.TicketUnknown {
+				t.Errorf("shown again by its owner: got %v, want it gone", err)
+			}
+		})
+	}
+}
+
+func TestALateTicketIsWorthless(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, _ := open(t)
+		p := ana()
+		early, late := mint(t, o, p, page), mint(t, o, p, page)
+		short := ana()
+		short.Expires = time.Now().Add(10 * time.Second)
+		shorter := mint(t, o, short, page)
+		time.Sleep(10 * time.Second)
+		if _, err := o.Redeem(t.Context(), shorter, page, ownCert, time.Now()); auth.ReasonOf(err) != auth.TicketUnknown {
+			t.Errorf("a ticket of a token that ended: got %v, want ticket_unknown", err)
+		}
+		time.Sleep(20*time.Second - time.Millisecond)
+		if _, err := o.Redeem(t.Context(), early, page, ownCert, time.Now()); err != nil {
+			t.Errorf("after 29.999s: %v", err)
+		}
+		time.Sleep(time.Millisecond)
+		if _, err := o.Redeem(t.Context(), late, page, ownCert, time.Now()); auth.ReasonOf(err) != auth.TicketUnknown {
+			t.Errorf("after 30s: got %v, want ticket_unknown", err)
+		}
+	})
+}
+
+func TestOfFiftyWhoShowATicketAtOnceOneGetsIn(t *testing.T) {
+	o, _ := open(t)
+	for range 40 {
+		text := mint(t, o, ana(), page)
+		var winners atomic.Int32
+		var all sync.WaitGroup
+		for range 50 {
+			all.Go(func() {
+				switch p, err := o.Redeem(context.Background(), text, page, ownCert, time.Now()); {
+				case err == nil && p.User == "ana":
+					winners.Add(1)
+				case auth.ReasonOf(err) != auth.TicketUnknown:
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if got := winners.Load(); got != 1 {
+			t.Fatalf("%d got in, want 1", got)
+		}
+	}
+}
+
+func TestWhatIsNoTicketIsNotLookedUp(t *testing.T) {
+	o := ticket.NewOffice(nil)
+	good := strings.Repeat("A", 43)
+	for _, text := range []string{"", "A", good[:42], good + "A", good[:42] + "B", good[:42] + "=", good[:42] + "\n", good[:42] + "+", strings.Repeat("A", 1<<20)} {
+		if _, err := o.Redeem(t.Context(), text, page, noCert, time.Now()); auth.ReasonOf(err) != auth.TicketUnknown {
+			t.Errorf("%.50q: got %v, want ticket_unknown", text, err)
+		}
+	}
+}
+
+// Whoever reads the engine's memory finds no ticket in it.
+func TestTheStoreHoldsNoTicket(t *testing.T) {
+	o, engine := open(t)
+	text := mint(t, o, ana(), page)
+	ctx, cancel := context.WithCancel(t.Context())
+	engine.State().Watch(ctx, "", func(key string, value []byte) {
+		if strings.Contains(key, text) || strings.Contains(string(value), text) {
+			t.Error("the ticket stands in the store")
+		}
+	}, cancel)
+}
+
+func TestAnEngineThatIsAwayIsTold(t *testing.T) {
+	o := ticket.NewOffice(memory.New().State())
+	if _, _, err := o.Mint(t.Context(), ana(), page, time.Now()); auth.ReasonOf(err) != auth.EngineAway || !errors.Is(err, broker.ErrUnavailable) {
+		t.Errorf("mint: got %v, want engine_away", err)
+	}
+	if _, err := o.Redeem(t.Context(), strings.Repeat("A", 43), page, noCert, time.Now()); auth.ReasonOf(err) != auth.EngineAway {
+		t.Errorf("redeem: got %v, want engine_away", err)
+	}
+}
