@@ -60,6 +60,7 @@ var house = []rule{
 	{path: "internal/auth/jwt/jwks", floor: 3, libraries: []string{"github.com/go-jose/go-jose/v4"}},
 	{path: "internal/auth/jwt/mint", floor: 3, family: []string{"internal/auth/jwt/jwks"}, libraries: []string{"github.com/golang-jwt/jwt/v5"}},
 	{path: "internal/auth/mtls", floor: 3},
+	{path: "internal/auth/proxy", floor: 3},
 	{path: "internal/auth/revocation", floor: 3},
 	{path: "internal/auth/ticket", floor: 3},
 	{path: "internal/auth", floor: 2},
