@@ -1,0 +1,162 @@
+package limit_test
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"portcullis/internal/limit"
+)
+
+// porter writes down what the lobby tells.
+type porter struct {
+	mu      sync.Mutex
+	waiting int
+	turned  map[limit.Turned]int
+}
+
+func (p *porter) Waiting(change int) { p.mu.Lock(); p.waiting += change; p.mu.Unlock() }
+func (p *porter) TurnedAway(why limit.Turned) {
+	p.mu.Lock()
+	p.turned[why]++
+	p.mu.Unlock()
+}
+
+func (p *porter) await(t *testing.T, waiting int, turned map[limit.Turned]int) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		p.mu.Lock()
+		same := p.waiting == waiting
+		for why, n := range turned {
+			same = same && p.turned[why] == n
+		}
+		got, all := p.waiting, p.turned
+		p.mu.Unlock()
+		if same {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("got %d waiting, %v turned away; want %d, %v", got, all, waiting, turned)
+		}
+	}
+}
+
+// serve serves behind a lobby: /take takes the connection over as an upgrade does.
+func serve(t *testing.T, l limit.LobbyLimits, exempt ...string) (string, *porter) {
+	t.Helper()
+	p := &porter{turned: make(map[limit.Turned]int)}
+	lobby := limit.NewLobby(l, func(a netip.Addr) bool {
+		for _, e := range exempt {
+			if a.String() == e {
+				return true
+			}
+		}
+		return false
+	}, p)
+	s := &http.Server{ConnState: lobby.ConnState, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/take" {
+			c, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			t.Cleanup(func() { c.Close() })
+			io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\n\r\n")
+		}
+	})}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() { s.Serve(listener); close(done) }()
+	t.Cleanup(func() { s.Close(); <-done })
+	return listener.Addr().String(), p
+}
+
+// dial connects from an address of this machine.
+func dial(t *testing.T, to, from string) net.Conn {
+	t.Helper()
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	c, err := d.Dial("tcp", to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// served reports whether a connection is answered.
+func served(c net.Conn, path string) bool {
+	c.SetDeadline(time.Now().Add(10 * time.Second))
+	io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: x\r\n\r\n")
+	_, err := http.ReadResponse(bufio.NewReader(c), nil)
+	return err == nil
+}
+
+func TestHalfOpenConnectionsOfOneAddress(t *testing.T) {
+	address, p := serve(t, limit.LobbyLimits{ConnectionsPerAddress: 3})
+	var silent []net.Conn
+	for range 3 {
+		silent = append(silent, dial(t, address, "127.0.0.1"))
+	}
+	p.await(t, 3, nil)
+	if served(dial(t, address, "127.0.0.1"), "/") {
+		t.Error("a fourth connection was served")
+	}
+	p.await(t, 3, map[limit.Turned]int{limit.AddressFull: 1})
+	if !served(dial(t, address, "127.0.0.2"), "/") {
+		t.Error("another address was turned away")
+	}
+	if !served(silent[0], "/take") {
+		t.Error("one that waits was not served")
+	}
+	p.await(t, 3, nil) // two of the first, and the other address's
+	silent[1].Close()
+	p.await(t, 2, nil)
+	if !served(dial(t, address, "127.0.0.1"), "/") {
+		t.Error("the places did not come back with an upgrade and an end")
+	}
+}
+
+func TestAFullLobby(t *testing.T) {
+	address, p := serve(t, limit.LobbyLimits{Connections: 2})
+	dial(t, address, "127.0.0.1")
+	dial(t, address, "127.0.0.2")
+	p.await(t, 2, nil)
+	if served(dial(t, address, "127.0.0.3"), "/") {
+		t.Error("a third connection was served")
+	}
+	p.await(t, 2, map[limit.Turned]int{limit.LobbyFull: 1})
+}
+
+func TestConnectionsThatComeTooOften(t *testing.T) {
+	address, p := serve(t, limit.LobbyLimits{ConnectionsPerSecondPerAddress: 5})
+	for range 20 {
+		dial(t, address, "127.0.0.1").Close()
+	}
+	p.await(t, 0, nil)
+	p.mu.Lock()
+	turned := p.turned[limit.AddressTooOft]
+	p.mu.Unlock()
+	if turned < 5 || turned > 10 {
+		t.Errorf("%d of 20 were turned away, want about 10: 5 a second with a burst of 10", turned)
+	}
+	if !served(dial(t, address, "127.0.0.2"), "/") {
+		t.Error("another address was turned away")
+	}
+}
+
+// All clients of a proxy come from its address.
+func TestAProxyIsManyClients(t *testing.T) {
+	address, p := serve(t, limit.LobbyLimits{Connections: 10, ConnectionsPerAddress: 1, ConnectionsPerSecondPerAddress: 1}, "127.0.0.1")
+	for range 8 {
+		dial(t, address, "127.0.0.1")
+	}
+	p.await(t, 8, map[limit.Turned]int{limit.AddressFull: 0, limit.AddressTooOft: 0})
+}
