@@ -56,6 +56,7 @@ var house = []rule{
 	{path: "internal/wire", floor: 3},
 	{path: "internal/auth/jwt", floor: 3, family: []string{"internal/auth/jwt/jws", "internal/auth/jwt/jwks"},
 		libraries: []string{"github.com/golang-jwt/jwt/v5"}},
+	{path: "internal/auth/jwt/dpop", floor: 3, family: []string{"internal/auth/jwt", "internal/auth/jwt/jws", "internal/auth/jwt/jwks"}},
 	{path: "internal/auth/jwt/jws", floor: 3},
 	{path: "internal/auth/jwt/jwks", floor: 3, libraries: []string{"github.com/go-jose/go-jose/v4"}},
 	{path: "internal/auth/jwt/mint", floor: 3, family: []string{"internal/auth/jwt/jwks"}, libraries: []string{"github.com/golang-jwt/jwt/v5"}},

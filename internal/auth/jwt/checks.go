@@ -1,6 +1,7 @@
 package jwt
 
 import (
+	"crypto/subtle"
 	"slices"
 	"strings"
 	"time"
@@ -25,7 +26,7 @@ func admits(t *jws.Token, algorithms, types []string) error {
 }
 
 // believes checks the claims of a token whose signature was verified.
-func (e *entry) believes(t *jws.Token, now time.Time) error {
+func (e *entry) believes(t *jws.Token, c *auth.Credential, now time.Time) error {
 	if err := admits(t, e.Algorithms, e.Types); err != nil {
 		return err
 	}
@@ -37,11 +38,32 @@ func (e *entry) believes(t *jws.Token, now time.Time) error {
 	if err := e.inTime(&t.Claims, now); err != nil {
 		return err
 	}
-	if t.Claims.Bound {
-		return auth.Refuse(auth.TokenBound, "the token has a cnf: it counts only with a proof of possession, which is not checked here")
+	return possessed(t.Claims.Bound, c)
+}
+
+// possessed asks a bound token's sender for what the token is bound to (RFC 8705, section 3; RFC 9449, section 7): a copy of it alone is worth nothing.
+func possessed(bound jws.Confirmation, c *auth.Credential) error {
+	switch {
+	case bound.Unknown:
+		return auth.Refuse(auth.TokenBound, "the token has a cnf that asks for something unknown here")
+	case bound.Key == "" && c.Method == auth.DPoP:
+		return auth.Refuse(auth.TokenBound, "the token came with a DPoP proof, and is bound to no key (RFC 9449, section 7.1)")
+	case bound.Key != "" && !same(bound.Key, c.Thumbprint):
+		return auth.Refuse(auth.TokenBound, "the token is bound to the key %.43q and came with the proof of %.43q", bound.Key, c.Thumbprint)
+	case bound.Certificate == "":
+		return nil
+	}
+	shown, ok := c.Fingerprint()
+	if !ok {
+		return auth.Refuse(auth.TokenBound, "the token is bound to a certificate and came without one")
+	}
+	if !same(bound.Certificate, string(shown[:])) {
+		return auth.Refuse(auth.TokenBound, "the token is bound to another certificate than the one that it came over")
 	}
 	return nil
 }
+
+func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // inTime checks the token's times. A time may be as far off as the leeway allows, on either side.
 func (e *entry) inTime(c *jws.Claims, now time.Time) error {

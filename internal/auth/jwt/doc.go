@@ -13,5 +13,5 @@
 //	audience                 chooses the tenant, and with it the entry that alg and typ must suit
 //	sub                      must not look like another issuer's user
 //	exp, nbf, iat, lifetime  so that token_expired means: it was good once
-//	cnf                      refused, because the possession that it asks for is not checked here
+//	cnf                      the certificate and the DPoP key that it asks for must have been shown; anything else that it asks for is a refusal
 package jwt

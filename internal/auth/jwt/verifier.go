@@ -2,6 +2,8 @@ package jwt
 
 import (
 	"context"
+	"crypto"
+	"fmt"
 	"time"
 
 	"portcullis/internal/auth"
@@ -56,7 +58,7 @@ func (v *Verifier) Verify(ctx context.Context, c auth.Credential, now time.Time)
 	if err != nil {
 		return nil, err
 	}
-	if err := e.believes(t, now); err != nil {
+	if err := e.believes(t, &c, now); err != nil {
 		return nil, err
 	}
 	return e.principal(t, c.Method)
@@ -72,8 +74,17 @@ func (v *Verifier) signed(ctx context.Context, i *issuer, t *jws.Token, now time
 		return err
 	}
 	defer v.gate.Release()
-	if err := methods[t.Header.Algorithm].Verify(t.Signed, t.Signature, key); err != nil {
+	if err := VerifySignature(t.Header.Algorithm, t.Signed, t.Signature, key); err != nil {
 		return auth.Refuse(auth.BadSignature, "iss %.128q, kid %.64q, alg %s: %w", t.Claims.Issuer, t.Header.KeyID, t.Header.Algorithm, err)
 	}
 	return nil
+}
+
+// VerifySignature verifies a signature by one of [Algorithms]. That the key fits the algorithm is its caller's to have checked.
+func VerifySignature(algorithm, signed string, signature []byte, key crypto.PublicKey) error {
+	method := methods[algorithm]
+	if method == nil {
+		return fmt.Errorf("algorithm %.16q is not known", algorithm)
+	}
+	return method.Verify(signed, signature, key)
 }

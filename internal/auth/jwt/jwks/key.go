@@ -103,6 +103,20 @@ func (p *published) key() (*key, error) {
 	return &key{p.ID, public, algorithms}, nil
 }
 
+// ParseKey reads one public key that somebody shows beside its signature, and returns the algorithms that it may be used with. What stands in no key set of ours
+// stands here neither: private parts, symmetric and weak keys.
+func ParseKey(jwk []byte) (public crypto.PublicKey, algorithms []string, err error) {
+	var p published
+	if err := json.Unmarshal(jwk, &p); err != nil {
+		return nil, nil, err
+	}
+	k, err := p.key()
+	if err != nil {
+		return nil, nil, err
+	}
+	return k.public, k.algorithms, nil
+}
+
 // public hands go-jose the members that make a public key and nothing else.
 func (p *published) public() (crypto.PublicKey, error) {
 	text, err := json.Marshal(struct {

@@ -20,7 +20,7 @@ type Claims struct {
 	IssuedAt  time.Time // zero when absent
 	TokenID   string    // jti, empty when absent
 	Session   string    // sid (OpenID Connect Front-Channel Logout, section 3), empty when absent
-	Bound     bool      // there is a cnf (RFC 7800), whatever it holds
+	Bound     Confirmation
 	All       []Member
 }
 
@@ -59,7 +59,7 @@ func readClaims(all object) (Claims, error) {
 	if c.Session, err = readText(all, "sid"); err != nil {
 		return c, err
 	}
-	_, c.Bound = all.lookup("cnf")
+	c.Bound = readConfirmation(all)
 	return c, nil
 }
 

@@ -38,7 +38,7 @@ func TestRead(t *testing.T) {
 		t.Errorf("got header %+v, want %+v", got.Header, want)
 	}
 	c := got.Claims
-	if c.Issuer != "https://id.example" || c.Subject != "ana" || c.Bound || len(c.All) != 5 {
+	if c.Issuer != "https://id.example" || c.Subject != "ana" || c.Bound.There || len(c.All) != 5 {
 		t.Errorf("got claims %+v", c)
 	}
 	if want := time.Unix(1767225600, 0); !c.Expires.Equal(want) || !c.NotBefore.IsZero() || !c.IssuedAt.Equal(want.Add(-time.Hour)) {
