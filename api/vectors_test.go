@@ -27,6 +27,7 @@ type vectors struct {
 		Welcome *welcome
 		Reply   *reply
 		Message *said
+		Notice  *notice
 	}
 }
 
@@ -62,6 +63,7 @@ type reply struct {
 	Channel   string
 	Data      string
 	Time      int64
+	Expires   int64
 	Recovered *bool
 	Reason    string
 	Code      wire.Code
@@ -74,6 +76,22 @@ type said struct {
 	Time    int64
 	From    message.Sender
 	Data    string
+}
+
+type notice struct {
+	Kind    wire.NoticeKind
+	InMS    int64 `json:"in_ms"`
+	Channel string
+	Code    wire.Code
+	Message string
+}
+
+func (n *notice) wire() *wire.Notice {
+	w := &wire.Notice{Kind: n.Kind, In: time.Duration(n.InMS) * time.Millisecond, Channel: n.Channel}
+	if n.Code != "" {
+		w.Fault = &wire.Fault{Code: n.Code, Message: n.Message}
+	}
+	return w
 }
 
 func load(t *testing.T) (v vectors) {
@@ -140,6 +158,8 @@ func TestTheGatewayWritesTheServersFrames(t *testing.T) {
 				got, _ = json.Dialect{}.Open().AppendReply(nil, v.Reply.wire())
 			case v.Message != nil:
 				got = json.Dialect{}.AppendMessage(nil, v.Message.wire())
+			case v.Notice != nil:
+				got = json.Dialect{}.AppendNotice(nil, v.Notice.wire())
 			default:
 				t.Fatal("the vector gives the gateway nothing to say")
 			}
@@ -179,7 +199,7 @@ func (w *welcome) wire() *wire.Welcome {
 }
 
 func (r *reply) wire() *wire.Reply {
-	w := &wire.Reply{Verb: r.Verb, ID: r.ID, Channel: r.Channel, Data: []byte(r.Data), Opcode: wire.Text, Time: time.UnixMilli(r.Time)}
+	w := &wire.Reply{Verb: r.Verb, ID: r.ID, Channel: r.Channel, Data: []byte(r.Data), Opcode: wire.Text, Time: time.UnixMilli(r.Time), Expires: time.UnixMilli(r.Expires)}
 	if r.Recovered != nil {
 		w.Recovery = &wire.Recovery{Recovered: *r.Recovered, Reason: r.Reason}
 	}

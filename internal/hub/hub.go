@@ -30,6 +30,8 @@ type Hub struct {
 	seed     maphash.Seed
 	slices   int // how many goroutines may deliver one batch
 
+	commands map[string]func(data []byte) // by kind
+
 	rooms       [shards]shard
 	dispatchers sync.WaitGroup
 	reached     chan struct{} // closed by the engine's first Up
@@ -80,6 +82,14 @@ func New(b broker.Broker, o Observer, log *slog.Logger) *Hub {
 	return h
 }
 
+// OnCommand lets f hear the commands of one kind that any node gives to the engine. It is called before Run; f must return quickly.
+func (h *Hub) OnCommand(kind string, f func(data []byte)) {
+	if h.commands == nil {
+		h.commands = make(map[string]func([]byte))
+	}
+	h.commands[kind] = f
+}
+
 // Run connects the hub with its engine until ctx ends. It returns when everything that had come in is delivered.
 func (h *Hub) Run(ctx context.Context) error {
 	err := h.broker.Run(ctx, sink{h})
@@ -102,8 +112,12 @@ func (s sink) Message(m *message.Message) {
 // Gap has nobody to tell: channels have no offsets yet, and the only engine loses nothing.
 func (s sink) Gap(channel.Ref) {}
 
-// Command has no receiver yet.
-func (s sink) Command(broker.Command) {}
+// Command hands a command to whoever knows its kind. A newer node may have kinds that this one does not know.
+func (s sink) Command(c broker.Command) {
+	if f := s.hub.commands[c.Kind]; f != nil {
+		f(c.Data)
+	}
+}
 
 func (s sink) Up()        { s.hub.once.Do(func() { close(s.hub.reached) }) }
 func (s sink) Down(error) {}

@@ -34,6 +34,23 @@ func (h *Hub) Join(t *realm.Tenant, p *auth.Principal, place *limit.Place, conne
 	return &Member{hub: h, tenant: t, principal: p, place: place, connection: connection, subscriber: s}
 }
 
+// Renew makes the member speak for p, of the tenant as it is now, and returns the channels whose subscriptions it lost: those that its rights do
+// not allow any more. What is on its way may still arrive.
+func (m *Member) Renew(t *realm.Tenant, p *auth.Principal) (lost []channel.Name) {
+	m.tenant, m.principal = t, p
+	for s := range m.subscriptions.all() {
+		name := s.room.ref.Name
+		if d := t.Policy.Decide(p, acl.Subscribe, name); !d.Allowed {
+			m.hub.denied(p, acl.Subscribe, name, d)
+			lost = append(lost, name)
+		}
+	}
+	for _, name := range lost {
+		m.hub.leave(m.subscriptions.remove(name))
+	}
+	return lost
+}
+
 // Leave ends all subscriptions.
 func (m *Member) Leave() {
 	for s := range m.subscriptions.all() {

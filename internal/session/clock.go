@@ -1,64 +1,110 @@
 package session
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"portcullis/internal/wire"
 )
 
-// One timer serves a session: it asks the client whether it is there, waits for the answer, and ends the session when
-// its credential does.
+// One timer serves a session: it asks the client whether it is there, waits for the answer, says that the credential ends soon, and ends the
+// session when its credential does, or when it has lived as long as a connection may.
+
+// warnBefore is how long before its credential's end a client is told to refresh it.
+const warnBefore = time.Minute
+
+// Whoever is sent away because of its age comes back within rebalanceSpread.
+const rebalanceSpread = 5 * time.Second
+
+// clock is a session's times. It is guarded by the session's mu.
+type clock struct {
+	timer  *time.Timer
+	due    time.Time // of the next ping, or of the answer to the one that is out
+	awaits bool      // a ping is out
+	warned bool      // the client was told that its credential ends soon
+	over   bool      // Run does not read any more
+}
 
 func (s *Session) startClock() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.clock = time.AfterFunc(s.until(s.pingEvery), s.tick)
+	s.clock.due = time.Now().Add(s.pingEvery)
+	s.clock.timer = time.AfterFunc(time.Until(s.next()), s.tick)
 }
 
 func (s *Session) stopClock() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.over = true
-	s.clock.Stop()
+	s.clock.over = true
+	s.clock.timer.Stop()
 }
 
-// until is wait, or less where the credential ends before.
-func (s *Session) until(wait time.Duration) time.Duration {
-	return max(0, min(wait, time.Until(s.principal.Expires)))
+// next returns when the clock must strike. The caller holds mu.
+func (s *Session) next() time.Time {
+	next, expires := s.clock.due, s.Principal().Expires
+	if !s.clock.warned {
+		expires = expires.Add(-warnBefore)
+	}
+	if expires.Before(next) {
+		next = expires
+	}
+	if !s.ages.IsZero() && s.ages.Before(next) {
+		next = s.ages
+	}
+	return next
 }
 
 func (s *Session) tick() {
 	s.mu.Lock()
-	awaits := s.awaits
+	due, awaits, warned := s.clock.due, s.clock.awaits, s.clock.warned
 	s.mu.Unlock()
+	now, expires := time.Now(), s.Principal().Expires
 	switch {
-	case !time.Now().Before(s.principal.Expires):
+	case !now.Before(expires):
 		s.End(wire.CredentialExpired, 0)
+	case !s.ages.IsZero() && !now.Before(s.ages):
+		s.End(wire.Rebalance, time.Second+rand.N(rebalanceSpread))
+	case !warned && !now.Before(expires.Add(-warnBefore)):
+		s.warn(expires.Sub(now))
+	case now.Before(due):
+		s.wind(time.Time{}) // it was set for a time that is no more: the credential was refreshed
 	case awaits && s.serving.Load():
-		s.wait(PongBy) // it is we who do not read: the answer may lie in the socket
+		s.wind(now.Add(PongBy)) // it is we who do not read: the answer may lie in the socket
 	case awaits:
 		s.End(wire.PingTimeout, 0)
 	case s.dialect.PingsClients():
-		s.ping()
+		s.ping(now)
 	default:
-		s.wait(s.pingEvery) // for the credential's end alone
+		s.wind(now.Add(s.pingEvery)) // for the credential's end alone
 	}
 }
 
-// wait sets the clock anew, unless the session is over.
-func (s *Session) wait(d time.Duration) {
+// wind sets the clock anew, unless the session is over. A zero due leaves the ping's time as it is.
+func (s *Session) wind(due time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.over {
-		s.clock.Reset(s.until(d))
+	if !due.IsZero() {
+		s.clock.due = due
+	}
+	if !s.clock.over && s.clock.timer != nil {
+		s.clock.timer.Reset(max(0, time.Until(s.next())))
 	}
 }
 
-func (s *Session) ping() {
+// warn says, once for each credential, that it ends soon.
+func (s *Session) warn(in time.Duration) {
 	s.mu.Lock()
-	s.awaits = true
+	s.clock.warned = true
 	s.mu.Unlock()
-	s.wait(PongBy)
+	s.wind(time.Time{})
+	s.notice(&wire.Notice{Kind: wire.Expiring, In: in})
+}
+
+func (s *Session) ping(now time.Time) {
+	s.mu.Lock()
+	s.clock.awaits = true
+	s.mu.Unlock()
+	s.wind(now.Add(PongBy))
 	if err := s.socket.Ping(); err != nil {
 		s.failed(err)
 	}
@@ -68,10 +114,10 @@ func (s *Session) ping() {
 func (s *Session) ponged(rtt time.Duration) {
 	s.host.observer.Pong(rtt)
 	s.mu.Lock()
-	answered := s.awaits
-	s.awaits = false
+	answered := s.clock.awaits
+	s.clock.awaits = false
 	s.mu.Unlock()
 	if answered {
-		s.wait(s.pingEvery)
+		s.wind(time.Now().Add(s.pingEvery))
 	}
 }

@@ -20,6 +20,9 @@ func (s *Session) End(reason wire.Close, retry time.Duration) {
 	}
 	bye := &goodbye{reason: reason, said: make(chan struct{})}
 	s.goodbye = bye
+	if reason.EndsRight() {
+		s.mute.Store(true)
+	}
 	go func() { // leave waits for it
 		defer close(bye.said)
 		s.socket.Close(reason, retry)
@@ -129,12 +132,13 @@ func (s *Session) report(r Report) {
 	r.Requests, r.Delivered = s.requests, s.delivered.Load()
 	r.BytesIn, r.BytesOut = s.socket.Traffic()
 	s.host.observer.Closed(&r)
+	p := s.Principal()
 	s.host.log.LogAttrs(context.Background(), slog.LevelInfo, "connection ended",
 		slog.String("event", "connection.closed"),
 		slog.String("connection", s.id),
-		slog.String("tenant", s.principal.Tenant.String()),
-		slog.String("user", s.principal.User),
-		slog.String("method", string(s.principal.Method)),
+		slog.String("tenant", p.Tenant.String()),
+		slog.String("user", p.User),
+		slog.String("method", string(p.Method)),
 		slog.String("protocol", s.dialect.Subprotocol()),
 		slog.String("remote", s.remote),
 		slog.String("initiator", string(r.Initiator)),

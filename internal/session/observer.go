@@ -11,7 +11,7 @@ type Observer interface {
 	Opened(protocol string)
 	// Received is one request; verb is empty for one that could not be read.
 	Received(verb wire.Verb, bytes int)
-	// Sent is one frame of the connection's own: welcome, ok or error. Messages are the hub's to count.
+	// Sent is one frame of the connection's own: one of [Kinds]. Messages are the hub's to count.
 	Sent(kind string, bytes int)
 	// Refused is a request that was answered with an error.
 	Refused(verb wire.Verb, code wire.Code)
@@ -20,4 +20,4 @@ type Observer interface {
 }
 
 // Kinds lists what Sent may tell, for label sets that are created at zero.
-var Kinds = []string{"welcome", "ok", "error"}
+var Kinds = []string{"welcome", "ok", "error", string(wire.Expiring), string(wire.Unsubscribed)}

@@ -78,6 +78,8 @@ func (s *Session) do(r *wire.Request, now time.Time) {
 		s.subscribe(r)
 	case wire.Unsubscribe:
 		s.answer(r, s.member.Unsubscribe(r.Channel))
+	case wire.Refresh:
+		s.refresh(r)
 	case wire.Ping:
 		s.reply(&wire.Reply{Verb: r.Verb, ID: r.ID, Time: now})
 	default:

@@ -5,6 +5,7 @@
 package session
 
 import (
+	"context"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 
 	"portcullis/internal/auth"
 	"portcullis/internal/hub"
+	"portcullis/internal/realm"
 	"portcullis/internal/wire"
 )
 
@@ -44,26 +46,33 @@ type Session struct {
 	socket    Socket
 	dialect   wire.Dialect
 	codec     wire.Codec
-	principal *auth.Principal
 	welcome   wire.Limits
 	opened    time.Time
+	ages      time.Time // when it has lived as long as a connection may; zero for never
+	pingEvery time.Duration
+	renew     Renew
+	renewed   func(*Session)
 
 	// Owned by Run, and by the hands that it waits for.
 	member   *hub.Member
 	refusals *refusals
 	requests uint64
 
+	// principal is whom the client is now; a refresh replaces it, and nobody changes it.
+	principal atomic.Pointer[auth.Principal]
 	delivered atomic.Uint64 // messages that were taken for the client
 	serving   atomic.Bool   // hands serve a message, and nobody reads
+	mute      atomic.Bool   // its right has ended: nothing is delivered to it any more
 
 	// Guarded by mu.
-	mu        sync.Mutex
-	clock     *time.Timer
-	awaits    bool // a ping is out
-	over      bool // Run does not read any more
-	pingEvery time.Duration
-	goodbye   *goodbye
+	mu      sync.Mutex
+	clock   clock
+	goodbye *goodbye
 }
+
+// Renew verifies a token that a client sends in the place of the credential that it came with. It returns whom the token speaks for, and the tenant as it
+// is now, or the answer to whoever sent it. It may wait for its turn to compute.
+type Renew func(ctx context.Context, now *auth.Principal, token string) (*auth.Principal, *realm.Tenant, *wire.Fault)
 
 // goodbye is the end that somebody other than the client decided on.
 type goodbye struct {
@@ -79,6 +88,11 @@ type Config struct {
 	Dialect   wire.Dialect
 	Principal *auth.Principal
 	Limits    wire.Limits
+	// Age is how long the connection may live, give or take a tenth; 0 is for ever.
+	Age time.Duration
+	// Renew serves refresh. Renewed hears that the session's principal is another one.
+	Renew   Renew
+	Renewed func(*Session)
 	// Join makes the session a member of the hub, which the session leaves at its end.
 	Join func(hub.Subscriber) *hub.Member
 }
@@ -87,8 +101,11 @@ type Config struct {
 func New(h *Host, c Config) *Session {
 	s := &Session{
 		host: h, id: c.ID, remote: c.Remote, socket: c.Socket, dialect: c.Dialect, codec: c.Dialect.Open(),
-		principal: c.Principal, welcome: c.Limits, opened: time.Now(),
-		pingEvery: jitter(PingEvery),
+		welcome: c.Limits, opened: time.Now(), pingEvery: jitter(PingEvery), renew: c.Renew, renewed: c.Renewed,
+	}
+	s.principal.Store(c.Principal)
+	if c.Age > 0 {
+		s.ages = s.opened.Add(jitter(c.Age))
 	}
 	s.member = c.Join(s)
 	s.socket.OnPong(s.ponged)
@@ -100,6 +117,12 @@ func New(h *Host, c Config) *Session {
 func jitter(d time.Duration) time.Duration {
 	return d - d/10 + rand.N(d/5)
 }
+
+// ID names the connection.
+func (s *Session) ID() string { return s.id }
+
+// Principal returns whom the client is now.
+func (s *Session) Principal() *auth.Principal { return s.principal.Load() }
 
 // Dialect implements [hub.Subscriber].
 func (s *Session) Dialect() wire.Dialect { return s.dialect }
@@ -115,13 +138,14 @@ func (s *Session) Run() {
 }
 
 func (s *Session) greet() {
+	p := s.Principal()
 	hello := s.codec.AppendWelcome(nil, &wire.Welcome{
 		Connection: s.id,
-		Tenant:     s.principal.Tenant.String(),
-		User:       s.principal.User,
-		Segment:    s.principal.Segment,
+		Tenant:     p.Tenant.String(),
+		User:       p.User,
+		Segment:    p.Segment,
 		Node:       s.host.node,
-		Expires:    s.principal.Expires,
+		Expires:    p.Expires,
 		Ping:       PingEvery,
 		Limits:     s.welcome,
 	})
@@ -132,6 +156,9 @@ func (s *Session) greet() {
 
 // Deliver implements [hub.Subscriber]. A client that reads too slowly for its outbox ends here.
 func (s *Session) Deliver(frames []byte, messages int) hub.Outcome {
+	if s.mute.Load() {
+		return hub.Lost
+	}
 	kept, err := s.socket.Send(frames, messages)
 	if err != nil {
 		s.failed(err)
@@ -142,6 +169,13 @@ func (s *Session) Deliver(frames []byte, messages int) hub.Outcome {
 		return hub.Kept
 	}
 	return hub.Taken
+}
+
+// notice tells the client something that it did not ask for.
+func (s *Session) notice(n *wire.Notice) {
+	if frame := s.dialect.AppendNotice(nil, n); len(frame) > 0 {
+		s.send(string(n.Kind), frame)
+	}
 }
 
 // send gives the client one frame of its own.

@@ -71,6 +71,10 @@ type stage struct {
 	dialect wire.Dialect
 	limits  limit.Limits
 	expires time.Duration
+	age     time.Duration
+	renew   session.Renew
+	renewed atomic.Int32 // how often a session said that it is somebody new
+	realm   *realm.Tenant
 
 	sessions chan *session.Session
 }
@@ -79,6 +83,9 @@ func newStage(t *testing.T) *stage {
 	s := &stage{
 		t: t, book: new(book), log: new(bytes.Buffer), net: testnet.Listen(), dialect: wirejson.Dialect{},
 		limits: limit.Limits{MessageSize: 1024}, expires: time.Hour, sessions: make(chan *session.Session, 10),
+	}
+	s.renew = func(context.Context, *auth.Principal, string) (*auth.Principal, *realm.Tenant, *wire.Fault) {
+		return nil, nil, &wire.Fault{Code: wire.NotAvailable, Message: "refresh is not available here"}
 	}
 	h := hub.New(memory.New(), quiet{}, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.Background())
@@ -118,11 +125,13 @@ func (s *stage) play(host *session.Host, h *hub.Hub, conn *socket.Conn) *session
 	}
 	r := &realm.Tenant{ID: id, Policy: policy, Account: limit.NewTenant(s.limits)}
 	p := &auth.Principal{Tenant: id, User: "ana", Segment: "ana", Method: auth.Bearer, Expires: time.Now().Add(s.expires)}
+	s.realm = r
 	place, _ := r.Account.Enter("ana")
 	return session.New(host, session.Config{
 		ID: "c_1", Remote: "192.0.2.1:5", Socket: conn, Dialect: s.dialect, Principal: p,
 		Limits: wire.Limits{MessageSize: s.limits.MessageSize},
-		Join:   func(e hub.Subscriber) *hub.Member { return h.Join(r, p, place, "c_1", e) },
+		Age:    s.age, Renew: s.renew, Renewed: func(*session.Session) { s.renewed.Add(1) },
+		Join: func(e hub.Subscriber) *hub.Member { return h.Join(r, p, place, "c_1", e) },
 	})
 }
 

@@ -30,6 +30,10 @@ var (
 	MessageTooBig      = Close{1009, "message_too_big"}
 )
 
+// EndsRight reports whether the client may have nothing more from the moment on that the connection is being closed: its credential is not
+// believed any more, or the gateway will not serve it again.
+func (c Close) EndsRight() bool { return c.Status >= 4200 && c.Status < 4300 || c == ClosedSuspended }
+
 // Closes is the one table of close codes.
 var Closes = []struct {
 	Close

@@ -33,6 +33,8 @@ type Request struct {
 	Data    []byte // a JSON text, or any bytes where the dialect is raw; borrowed from the codec's input: whoever keeps it copies it
 	Opcode  Opcode // how Data came, for a dialect that returns it as it was
 
+	Token string // refresh
+
 	// Since is where a subscriber wants to continue; nil starts with the present.
 	Since  *message.Position
 	Strict bool
@@ -60,9 +62,10 @@ type Reply struct {
 	Verb     Verb
 	ID       int64
 	Channel  string
-	Data     []byte // echo: what came
-	Opcode   Opcode // echo: how it came
-	Time     time.Time
+	Data     []byte    // echo: what came
+	Opcode   Opcode    // echo: how it came
+	Time     time.Time // ping
+	Expires  time.Time // refresh
 	Recovery *Recovery
 	Fault    *Fault
 }

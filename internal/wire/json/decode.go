@@ -66,10 +66,11 @@ const (
 	fBase64
 	fKey
 	fEncryption
+	fToken
 	fieldCount
 )
 
-var names = [fieldCount]string{"type", "id", "channel", "data", "since", "strict", "join_leave", "self", "base64", "idempotency_key", "encryption"}
+var names = [fieldCount]string{"type", "id", "channel", "data", "since", "strict", "join_leave", "self", "base64", "idempotency_key", "encryption", "token"}
 
 // fields are the values of one object's known members, as they stand in the text; nil where there is none.
 type fields [fieldCount][]byte
@@ -158,7 +159,13 @@ func (f *fields) request() (r wire.Request, fault *wire.Fault) {
 	if r.Verb, ok = verbs[name]; !ok {
 		return r, &wire.Fault{Code: wire.UnknownType, Message: "type " + strconv.Quote(cut(name, 64)) + " is not one that a client sends"}
 	}
-	if r.Verb == wire.Ping || r.Verb == wire.Refresh {
+	switch r.Verb {
+	case wire.Ping:
+		return r, nil
+	case wire.Refresh:
+		if r.Token, ok = unquote(f[fToken]); !ok {
+			return r, bad("refresh needs a token, as a text")
+		}
 		return r, nil
 	}
 	if r.Channel, ok = unquote(f[fChannel]); !ok {

@@ -48,7 +48,7 @@ func TestRequestsAreRead(t *testing.T) {
 		{"unsubscribe", `{"type":"unsubscribe","id":3,"channel":"room:1"}`, wire.Request{Verb: wire.Unsubscribe, ID: 3, Channel: "room:1"}},
 		{"history", `{"type":"history","id":5,"channel":"a","limit":20}`, wire.Request{Verb: wire.History, ID: 5, Channel: "a"}},
 		{"presence", `{"type":"presence","id":6,"channel":"a"}`, wire.Request{Verb: wire.Presence, ID: 6, Channel: "a"}},
-		{"refresh", `{"type":"refresh","id":7,"token":"eyJ"}`, wire.Request{Verb: wire.Refresh, ID: 7}},
+		{"refresh", `{"type":"refresh","id":7,"token":"eyJ"}`, wire.Request{Verb: wire.Refresh, ID: 7, Token: "eyJ"}},
 		{"ping", `{"type":"ping","id":9007199254740991}`, wire.Request{Verb: wire.Ping, ID: 1<<53 - 1}},
 		{"white space and unknown members", " {\t\"extra\" : {\"type\":\"x\"} ,\r\n \"type\" : \"ping\" } ", wire.Request{Verb: wire.Ping}},
 		{"escapes", `{"\u0074ype":"\u0070ing","channel":"\u0061"}`, wire.Request{Verb: wire.Ping}},

@@ -126,6 +126,8 @@ func appendOK(dst []byte, r *wire.Reply) []byte {
 		dst = append(append(dst, `,"data":`...), r.Data...)
 	case wire.Ping:
 		dst = appendInt(dst, `,"time":`, r.Time.UnixMilli())
+	case wire.Refresh:
+		dst = appendInt(dst, `,"expires":`, r.Expires.UnixMilli())
 	}
 	if r.Recovery != nil {
 		dst = strconv.AppendBool(append(dst, `,"recovered":`...), r.Recovery.Recovered)
