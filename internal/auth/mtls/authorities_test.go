@@ -106,7 +106,7 @@ func TestAuthoritiesThatCannotStandTogether(t *testing.T) {
 		{"one tenant twice", []mtls.Authority{authority(acme, ours.cert), authority(acme, theirs.cert)}, []string{"acme has two sets"}},
 		{"an empty set", []mtls.Authority{authority(acme)}, []string{"acme: 0 certificates and no root"}},
 		{"a circle", []mtls.Authority{authority(acme, ours.cross(t, theirs), theirs.cross(t, ours))}, []string{"2 certificates and no root"}},
-		{"no identity", []mtls.Authority{unknown}, []string{`"cn"`, "use uri, dns, email or fingerprint"}},
+		{"no identity", []mtls.Authority{unknown}, []string{`"cn"`, "use uri, spiffe, dns, email or fingerprint"}},
 		{"nobody's", []mtls.Authority{authority(tenant.ID{}, ours.cert)}, []string{"authorities need a tenant"}},
 	}
 	for _, tt := range tests {

@@ -17,12 +17,18 @@ type Authority struct {
 	Certs    []*x509.Certificate // of one file, as [LoadAuthorities] returns them
 	Identity Identity
 	Leeway   time.Duration // 0 is [DefaultLeeway]
+	// TrustDomain is that of SPIFFE identities; needed for them, and for no others.
+	TrustDomain string
+	// Lists are the revocation lists of Certs; nil for a tenant that has none.
+	Lists *Lists
 }
 
 // holder is a tenant that holds authorities.
 type holder struct {
 	tenant        tenant.ID
 	identity      Identity
+	domain        string
+	lists         *Lists
 	leeway        time.Duration
 	roots         *x509.CertPool // never empty: crypto/x509 would take the system's
 	intermediates *x509.CertPool
@@ -37,6 +43,7 @@ type directory struct {
 	byName   map[string][]*holder // by subject, every authority
 	byNoID   map[string][]*holder // by subject, authorities without a key id
 	byPublic map[string]*holder   // by public key; only to compare authorities
+	byTenant map[tenant.ID]*holder
 }
 
 type entry struct {
@@ -50,18 +57,18 @@ func newDirectory(authorities []Authority) (*directory, error) {
 		byName:   make(map[string][]*holder),
 		byNoID:   make(map[string][]*holder),
 		byPublic: make(map[string]*holder),
+		byTenant: make(map[tenant.ID]*holder),
 	}
 	var all []entry
-	tenants := make(map[tenant.ID]bool)
 	for _, a := range authorities {
-		if tenants[a.Tenant] {
+		if d.byTenant[a.Tenant] != nil {
 			return nil, fmt.Errorf("tenant %s has two sets of authorities; put them into one file", a.Tenant)
 		}
-		tenants[a.Tenant] = true
 		h, err := newHolder(a)
 		if err != nil {
 			return nil, fmt.Errorf("tenant %s: %w", a.Tenant, err)
 		}
+		d.byTenant[a.Tenant] = h
 		for _, c := range a.Certs {
 			if err := d.add(c, h); err != nil {
 				return nil, err
@@ -77,7 +84,10 @@ func newDirectory(authorities []Authority) (*directory, error) {
 
 func newHolder(a Authority) (*holder, error) {
 	if _, ok := tags[a.Identity]; !ok && a.Identity != Fingerprint {
-		return nil, fmt.Errorf("certificate identity %q is not known; use uri, dns, email or fingerprint", a.Identity)
+		return nil, fmt.Errorf("certificate identity %q is not known; use uri, spiffe, dns, email or fingerprint", a.Identity)
+	}
+	if err := checkDomain(a); err != nil {
+		return nil, err
 	}
 	if a.Tenant.IsZero() {
 		return nil, errors.New("authorities need a tenant")
@@ -86,7 +96,10 @@ func newHolder(a Authority) (*holder, error) {
 	if len(anchors) == 0 {
 		return nil, fmt.Errorf("%d certificates and no root among them; put the root's certificate into the authorities file", len(a.Certs))
 	}
-	h := &holder{a.Tenant, a.Identity, a.Leeway, x509.NewCertPool(), x509.NewCertPool()}
+	h := &holder{
+		tenant: a.Tenant, identity: a.Identity, domain: a.TrustDomain, lists: a.Lists, leeway: a.Leeway,
+		roots: x509.NewCertPool(), intermediates: x509.NewCertPool(),
+	}
 	if h.leeway == 0 {
 		h.leeway = DefaultLeeway
 	}

@@ -18,37 +18,44 @@ type Identity string
 // The identities. All but the fingerprint are the certificate's only subject alternative name of that type.
 const (
 	URI         Identity = "uri"
+	SPIFFE      Identity = "spiffe" // the only URI, which is a SPIFFE ID of the tenant's trust domain (X.509-SVID)
 	DNS         Identity = "dns"
 	Email       Identity = "email"
 	Fingerprint Identity = "fingerprint" // SHA-256 of the certificate, in lower-case hex
 )
 
 const (
-	userPrefix = "cert|"
 	// maxIdentity bounds what every message of this user carries.
 	maxIdentity = 255
 )
 
 // The tags of GeneralName (RFC 5280, section 4.2.1.6).
-var tags = map[Identity]int{Email: 1, DNS: 2, URI: 6}
+var tags = map[Identity]int{Email: 1, DNS: 2, URI: 6, SPIFFE: 6}
 
 var subjectAltName = asn1.ObjectIdentifier{2, 5, 29, 17}
 
 // user returns the user that a certificate names.
-func (i Identity) user(leaf *x509.Certificate) (string, error) {
+func (h *holder) user(leaf *x509.Certificate) (string, error) {
+	i := h.identity
 	if i == Fingerprint {
 		sum := sha256.Sum256(leaf.Raw)
-		return userPrefix + hex.EncodeToString(sum[:]), nil
+		return auth.CertificateUsers + hex.EncodeToString(sum[:]), nil
 	}
 	names := alternativeNames(leaf, tags[i])
 	if len(names) != 1 {
 		return "", auth.Refuse(auth.CertificateIdentity, "it has %d alternative names of type %s; it must have exactly one", len(names), i)
 	}
 	name := i.spell(names[0])
+	if i == SPIFFE {
+		if err := checkID(names[0], h.domain); err != nil {
+			return "", err
+		}
+		name = names[0]
+	}
 	if name == "" || len(name) > maxIdentity {
 		return "", auth.Refuse(auth.CertificateIdentity, "its alternative name of type %s, %d bytes long, names nobody", i, len(names[0]))
 	}
-	return userPrefix + name, nil
+	return auth.CertificateUsers + name, nil
 }
 
 // alternativeNames returns the names of one type as they stand in the certificate: url.URL would spell different ones alike.

@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"errors"
+	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"portcullis/internal/auth"
@@ -47,7 +49,7 @@ func (v *Verifier) Verify(ctx context.Context, c auth.Credential, now time.Time)
 	if err != nil {
 		return nil, err
 	}
-	user, err := holder.identity.user(c.Chain[0])
+	user, err := holder.user(c.Chain[0])
 	if err != nil {
 		return nil, err
 	}
@@ -152,8 +154,45 @@ func (v *Verifier) trust(ctx context.Context, h *holder, chain []*x509.Certifica
 	if err != nil {
 		return nil, auth.Refuse(reasonOf(err), "the chain is not one of tenant %s: %w", h.tenant, err)
 	}
-	best, expires := longest(verified)
-	return remember(best, expires.Add(h.leeway)), nil
+	return h.best(verified, now)
+}
+
+// best returns what is to be remembered of the verified chain that ends last, of those in which nothing is revoked.
+func (h *holder) best(verified [][]*x509.Certificate, now time.Time) (best *auth.Certificate, revoked error) {
+	for _, chain := range verified {
+		c := remember(chain, end(chain).Add(h.leeway))
+		if err := h.lists.check(c, now); err != nil {
+			revoked = err
+			continue
+		}
+		if best == nil || c.Expires.After(best.Expires) {
+			best = c
+		}
+	}
+	if best == nil {
+		return nil, revoked
+	}
+	return best, nil
+}
+
+// Check asks again about a certificate that a client of a tenant showed earlier: whether it, or an authority above it, was revoked.
+func (v *Verifier) Check(id tenant.ID, c *auth.Certificate, now time.Time) error {
+	h := v.directory.byTenant[id]
+	if h == nil {
+		return auth.Refuse(auth.CertificateUntrusted, "tenant %s has no authorities any more", id)
+	}
+	return h.lists.check(c, now)
+}
+
+// Run reads the revocation lists again when their files change, until ctx ends, and calls changed for a tenant whose clients are to be asked about again.
+func (v *Verifier) Run(ctx context.Context, log *slog.Logger, changed func(tenant.ID)) {
+	var all sync.WaitGroup
+	for id, h := range v.directory.byTenant {
+		if h.lists != nil {
+			all.Go(func() { h.lists.run(ctx, log.With("tenant", id.String()), func() { changed(id) }) })
+		}
+	}
+	all.Wait()
 }
 
 // remember keeps of a verified chain what later questions need.
@@ -180,18 +219,13 @@ func reasonOf(err error) auth.Reason {
 	return auth.CertificateUntrusted
 }
 
-// longest returns the verified chain that ends last, and when: each ends with the first of its certificates.
-func longest(chains [][]*x509.Certificate) (best []*x509.Certificate, last time.Time) {
-	for _, chain := range chains {
-		first := chain[0].NotAfter
-		for _, c := range chain {
-			if c.NotAfter.Before(first) {
-				first = c.NotAfter
-			}
-		}
-		if first.After(last) {
-			best, last = chain, first
+// end returns when a verified chain ends: with the first of its certificates.
+func end(chain []*x509.Certificate) time.Time {
+	first := chain[0].NotAfter
+	for _, c := range chain {
+		if c.NotAfter.Before(first) {
+			first = c.NotAfter
 		}
 	}
-	return best, last
+	return first
 }
