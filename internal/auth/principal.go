@@ -8,6 +8,9 @@ import (
 	"portcullis/internal/tenant"
 )
 
+// CertificateUsers stands before the users that certificates name, so that no issuer's user can be one of them.
+const CertificateUsers = "cert|"
+
 // Principal is who a verified credential speaks for. A session keeps one for its whole life and shares it with
 // the policy; nobody changes it after the verifier returned it.
 type Principal struct {

@@ -15,6 +15,7 @@ const (
 	AmbiguousCredentials Reason = "ambiguous_credentials"
 	CredentialInURL      Reason = "credential_in_url"
 	ForwardedIdentity    Reason = "forwarded_identity" // a proxy's identity header from somebody who is no trusted proxy, or one that cannot be read
+	HandshakeRate        Reason = "handshake_rate"     // more requests from one address than it may send
 	AddressLimited       Reason = "address_limited"    // too many failed attempts from one address
 	TokenMalformed       Reason = "token_malformed"
 	TokenTooLarge        Reason = "token_too_large"

@@ -1,67 +1,86 @@
 package auth
 
 import (
+	"crypto/x509"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
 // tokenEntry begins the entry of Sec-WebSocket-Protocol that carries a token. It is never answered.
 const tokenEntry = "bearer."
 
-// forwarded are the headers in which a balancer that ended TLS tells whose certificate it saw. No proxy is trusted to, so that their
-// presence is an attempt to be somebody.
-var forwarded = []string{
-	"Client-Cert", "Client-Cert-Chain", // RFC 9440
-	"X-Forwarded-Client-Cert",                                         // Envoy
-	"X-Forwarded-Tls-Client-Cert", "X-Forwarded-Tls-Client-Cert-Info", // Traefik
-	"X-Amzn-Mtls-Clientcert", "X-Amzn-Mtls-Clientcert-Leaf", "X-Amzn-Mtls-Clientcert-Subject", // AWS
-	"X-Ssl-Client-Cert", "Ssl-Client-Cert", "X-Client-Cert", "X-Ssl-Client-S-Dn", // nginx and HAProxy by habit
+// Ways are the places, beside the Authorization header and TLS, in which a path takes a credential.
+type Ways struct {
+	Subprotocol bool // an entry bearer.<token> in Sec-WebSocket-Protocol
+	Ticket      bool // ?ticket=
+	DPoP        bool // Authorization: DPoP, with a proof beside it
 }
 
-// FromRequest returns the one credential that a handshake carries, and its subprotocols without the token's entry. None and two are
-// errors that wrap a [*Refusal]. A certificate beside one token is fine: the token says who.
-func FromRequest(r *http.Request) (c Credential, subprotocols []string, err error) {
-	for _, name := range forwarded {
-		if _, there := r.Header[name]; there {
-			return c, nil, Refuse(ForwardedIdentity, "header %s from %s, which is no trusted proxy", name, r.RemoteAddr)
-		}
-	}
-	if r.URL.RawQuery != "" || r.URL.ForceQuery {
-		return c, nil, Refuse(CredentialInURL, "the request has a query: no parameter is known, and a credential must not be in a URL")
-	}
-	if r.TLS != nil {
-		c.Chain = r.TLS.PeerCertificates
-	}
-	offered, inProtocol := splitProtocols(r.Header.Values("Sec-WebSocket-Protocol"))
-	inHeader, err := bearer(r.Header.Values("Authorization"))
+// FromRequest returns the one credential that a request carries, and its subprotocols without the token's entry. chain is the client's certificate chain,
+// as TLS or a trusted proxy carried it. None and two are errors that wrap a [*Refusal]. A certificate beside one token is fine: the token says who.
+func FromRequest(r *http.Request, chain []*x509.Certificate, ways Ways) (c Credential, subprotocols []string, err error) {
+	c.Chain = chain
+	ticket, err := ticketOf(r.URL, ways)
 	if err != nil {
 		return c, nil, err
 	}
-	switch tokens := append(inHeader, inProtocol...); {
-	case len(tokens) > 1:
-		return c, nil, Refuse(AmbiguousCredentials, "%d tokens: %d in Authorization, %d in Sec-WebSocket-Protocol", len(tokens), len(inHeader), len(inProtocol))
+	var inProtocol []string
+	if ways.Subprotocol {
+		subprotocols, inProtocol = splitProtocols(r.Header.Values("Sec-WebSocket-Protocol"))
+	}
+	inHeader, proven, err := authorization(r.Header.Values("Authorization"), ways)
+	if err != nil {
+		return c, nil, err
+	}
+	proofs := r.Header.Values("DPoP")
+	switch n := len(inHeader) + len(inProtocol) + len(ticket); {
+	case n > 1:
+		return c, nil, Refuse(AmbiguousCredentials, "%d tokens: %d in Authorization, %d in Sec-WebSocket-Protocol, %d tickets", n, len(inHeader), len(inProtocol), len(ticket))
+	case proven && len(proofs) != 1:
+		return c, nil, Refuse(ProofInvalid, "there are %d DPoP headers beside a token of the scheme DPoP, which needs one (RFC 9449, section 4.3)", len(proofs))
+	case proven:
+		c.Method, c.Token, c.Proof = DPoP, inHeader[0], proofs[0]
 	case len(inHeader) == 1:
 		c.Method, c.Token = Bearer, inHeader[0]
 	case len(inProtocol) == 1:
 		c.Method, c.Token = Subprotocol, inProtocol[0]
+	case len(ticket) == 1:
+		c.Method, c.Ticket = Ticket, ticket[0]
 	case len(c.Chain) > 0:
 		c.Method = MutualTLS
 	default:
 		return c, nil, Refuse(MissingCredentials, "no token and no certificate")
 	}
-	return c, offered, nil
+	return c, subprotocols, nil
 }
 
-// bearer reads the Authorization headers (RFC 6750, section 2.1).
-func bearer(values []string) (tokens []string, err error) {
+// ticketOf reads the query, in which nothing but a ticket may stand. A token in a URL is written into logs, so that it is refused by whatever name.
+func ticketOf(u *url.URL, ways Ways) ([]string, error) {
+	if u.RawQuery == "" && !u.ForceQuery {
+		return nil, nil
+	}
+	ticket, is := strings.CutPrefix(u.RawQuery, "ticket=")
+	if !ways.Ticket || !is || strings.ContainsAny(ticket, "&;=%+.") {
+		return nil, Refuse(CredentialInURL, "the request has a query that is no ticket: no other parameter is known, and a credential must not be in a URL")
+	}
+	return []string{ticket}, nil
+}
+
+// authorization reads the Authorization headers (RFC 6750, section 2.1, and RFC 9449, section 7.1). proven is true of the scheme DPoP.
+func authorization(values []string, ways Ways) (tokens []string, proven bool, err error) {
 	for _, v := range values {
 		scheme, token, _ := strings.Cut(v, " ")
-		if !strings.EqualFold(scheme, "Bearer") {
-			return nil, Refuse(TokenMalformed, "Authorization has a scheme other than Bearer")
+		switch {
+		case strings.EqualFold(scheme, "Bearer"):
+		case strings.EqualFold(scheme, "DPoP") && ways.DPoP:
+			proven = true
+		default:
+			return nil, false, Refuse(TokenMalformed, "Authorization has a scheme that this path does not take")
 		}
 		tokens = append(tokens, strings.TrimLeft(token, " "))
 	}
-	return tokens, nil
+	return tokens, proven, nil
 }
 
 // splitProtocols tells the subprotocols from the tokens among them.

@@ -51,6 +51,14 @@ type Listen struct {
 	// handshake without one). What is shown is verified against the tenant's own authorities before the upgrade. Default none.
 	// Anything else needs tls.
 	ClientCertificates string `yaml:"client_certificates" default:"none" enum:"none,request,require"`
+
+	// The names under which clients reach the gateway, as their addresses have them: lower-case, with a port where it is not the scheme's own, like
+	// gw.acme.example or localhost:8443. Needed for DPoP (RFC 9449), whose proofs are made for an address. No default: without names no proof counts.
+	Names []string `yaml:"names"`
+
+	// How long a connection may live, give or take a tenth, whatever its credential says; then it is closed as 4001 and comes back, perhaps to
+	// another node. Default 24h, at least 1m, or the word unlimited.
+	ConnectionAge Lifetime `yaml:"connection_age" default:"24h"`
 }
 
 // TLS is the certificate of a listener. When one of its files changes the new pair is taken at the next handshake.

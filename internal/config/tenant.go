@@ -75,9 +75,16 @@ type Certificates struct {
 	// PEM, the tenant's own certificate authorities. An authority belongs to one tenant alone.
 	AuthoritiesFile File `yaml:"authorities_file" required:"true"`
 
-	// What of a certificate is the user, behind cert|: its only URI (uri), DNS name (dns) or mail address (email), or its SHA-256
-	// (fingerprint). Default uri.
-	Identity string `yaml:"identity" default:"uri" enum:"uri,dns,email,fingerprint"`
+	// What of a certificate is the user, behind cert|: its only URI (uri), or that where it is a SPIFFE ID of trust_domain (spiffe), DNS name (dns) or mail
+	// address (email), or its SHA-256 (fingerprint). Default uri.
+	Identity string `yaml:"identity" default:"uri" enum:"uri,spiffe,dns,email,fingerprint"`
+
+	// The SPIFFE trust domain of its identities, like prod.acme.example. Required with identity spiffe, and not allowed with any other.
+	TrustDomain string `yaml:"trust_domain"`
+
+	// Certificate revocation lists, PEM or DER, one of each authority in authorities_file. A changed file counts within seconds, also for who is connected. When a
+	// list runs out (nextUpdate) its authority's certificates are refused. No default: without lists only an end of their time ends certificates.
+	RevocationLists []File `yaml:"revocation_lists"`
 }
 
 // Limits are counted on each node for itself. All but message_size may be the word unlimited. A rate has a burst of twice itself.

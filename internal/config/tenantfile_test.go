@@ -96,7 +96,7 @@ func TestProblemsOfATenant(t *testing.T) {
 
 		// Certificates.
 		{"certificates without authorities", "certificates: {}\n" + issuers + rest, []string{"1:15 certificates.authorities_file: is missing"}},
-		{"an identity that is none", "certificates: {authorities_file: f, identity: cn}\n" + issuers + rest, []string{`1:47 certificates.identity: "cn" is none of uri, dns, email, fingerprint`}},
+		{"an identity that is none", "certificates: {authorities_file: f, identity: cn}\n" + issuers + rest, []string{`1:47 certificates.identity: "cn" is none of uri, spiffe, dns, email, fingerprint`}},
 		{"certificates that nobody is asked for", "certificates: {authorities_file: f}\n" + issuers + rest, []string{"1:15 certificates: no client will be asked for one"}},
 		{"a tenant of certificates alone that nobody is asked for", "certificates: {authorities_file: f}\n" + rest, []string{"1:15 certificates: nobody can come in"}},
 

@@ -50,6 +50,29 @@ func (d Duration) String() string {
 	return s
 }
 
+// minLifetime keeps clients from being sent around in circles.
+const minLifetime = Lifetime(time.Minute)
+
+// Lifetime is a [Duration] of at least a minute, or the word unlimited, which is [Unlimited].
+type Lifetime time.Duration
+
+// UnmarshalText reads a duration, or unlimited.
+func (l *Lifetime) UnmarshalText(text []byte) error {
+	if string(text) == "unlimited" {
+		*l = Unlimited
+		return nil
+	}
+	var d Duration
+	if err := d.UnmarshalText(text); err != nil {
+		return fmt.Errorf("%w, or unlimited", err)
+	}
+	if Lifetime(d) < minLifetime {
+		return fmt.Errorf("%q is too short; write at least %v, or unlimited", text, Duration(minLifetime))
+	}
+	*l = Lifetime(d)
+	return nil
+}
+
 // Size is a number of bytes, written like 65536, 64KiB, 1MiB or 1GiB.
 type Size int
 

@@ -1,27 +1,33 @@
 package gateway
 
 import (
+	"context"
 	"crypto/rand"
-	"log/slog"
 	"net/http"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"portcullis/internal/auth"
+	"portcullis/internal/gateway/door"
 	"portcullis/internal/hub"
 	"portcullis/internal/limit"
-	"portcullis/internal/problem"
+	"portcullis/internal/realm"
 	"portcullis/internal/session"
 	"portcullis/internal/socket"
 	"portcullis/internal/wire"
 )
 
+// remote is where a connection comes from, for its log line: with the port where it comes without a proxy in between.
+func remote(r *http.Request, c *door.Caller) string {
+	if c.Proxied && c.Address.IsValid() {
+		return c.Address.String()
+	}
+	return r.RemoteAddr
+}
+
 func noPlace(full limit.Scope) error {
 	if full == limit.PerUser {
-		return refuse(UserFull, "connections_per_user is reached")
+		return door.Reject(door.UserFull, "connections_per_user is reached")
 	}
-	return refuse(TenantFull, "connections is reached")
+	return door.Reject(door.TenantFull, "connections is reached")
 }
 
 // enter answers 101 and starts the session, which then gives place back; on an error place is given back here. answered says that there was an answer, so
@@ -35,7 +41,7 @@ func (g *Gateway) enter(w http.ResponseWriter, r *http.Request, a admitted, plac
 	}()
 	leave, open := g.roster.reserve()
 	if !open {
-		return false, refuse(Draining, "the node is draining")
+		return false, door.Reject(door.Draining, "the node is draining")
 	}
 	defer func() {
 		if live == nil {
@@ -46,8 +52,9 @@ func (g *Gateway) enter(w http.ResponseWriter, r *http.Request, a admitted, plac
 	if err != nil {
 		return true, err
 	}
-	live = g.session(conn, r.RemoteAddr, a, place)
+	live = g.session(conn, remote(r, a.caller), a, place)
 	g.roster.enter(live)
+	g.recheck(live) // a revocation that came between the last question and now found nobody to end
 	// net/http's goroutine ends with its grown stack; the roster waits for this one.
 	go func() {
 		live.Run()
@@ -59,73 +66,42 @@ func (g *Gateway) enter(w http.ResponseWriter, r *http.Request, a admitted, plac
 
 func (g *Gateway) session(conn *socket.Conn, remote string, a admitted, place *limit.Place) *session.Session {
 	id := "c_" + rand.Text()[:16]
-	limits := a.tenant.Account.Limits()
+	c := a.caller
+	limits := c.Tenant.Account.Limits()
 	return session.New(g.config.Sessions, session.Config{
-		ID: id, Remote: remote, Socket: conn, Dialect: a.dialect, Principal: a.principal,
+		ID: id, Remote: remote, Socket: conn, Dialect: a.dialect, Principal: c.Principal,
 		Limits: wire.Limits{
 			MessageSize:                    limits.MessageSize,
 			SubscriptionsPerConnection:     limits.SubscriptionsPerConn,
 			MessagesPerSecondPerConnection: limits.MessagesPerSecondPerConn,
 			BytesPerSecondPerConnection:    limits.BytesPerSecondPerConn,
 		},
+		Age: g.config.Age, Renew: g.renew, Renewed: g.recheck,
 		Join: func(s hub.Subscriber) *hub.Member {
-			return g.config.Hub.Join(a.tenant, a.principal, place, id, s)
+			return g.config.Hub.Join(c.Tenant, c.Principal, place, id, s)
 		},
 	})
 }
 
-// newInstance names one refused handshake, for the client to quote and the operator to find.
-func newInstance() string { return "h_" + rand.Text()[:16] }
-
-// refuse answers a handshake that did not get in. The client is told what the table says; the reason is the operator's, found by the instance.
-func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, err error, start time.Time) {
-	a := answerTo(err)
-	instance := newInstance()
-	if a.code == wire.Unauthorized || a.code == wire.TokenExpired {
-		w.Header().Set("WWW-Authenticate", challenge(a.code, a.Reason == auth.MissingCredentials))
+// renew serves a client's refresh.
+func (g *Gateway) renew(ctx context.Context, now *auth.Principal, token string) (*auth.Principal, *realm.Tenant, *wire.Fault) {
+	switch {
+	case now.Method == auth.MutualTLS:
+		return nil, nil, &wire.Fault{Code: wire.NotAvailable, Message: "this connection has a certificate and no token: connect again with a new one"}
+	case g.closed.Load():
+		return nil, nil, &wire.Fault{Code: wire.Unavailable, Message: "the gateway is being stopped"}
 	}
-	answerWith(w, problem.Problem{Code: a.code, Detail: a.detail, Instance: "urn:portcullis:handshake:" + instance, Retry: retryAfter(a)})
-	g.note(r, a, err, instance, start)
+	p, t, err := g.config.Door.Renew(ctx, now, token)
+	if err != nil {
+		a := door.AnswerTo(err)
+		return nil, nil, &wire.Fault{Code: a.Code, Message: a.Detail}
+	}
+	return p, t, nil
 }
 
-// note counts a refusal and writes its one line, unless strangers make the gateway write more lines than anybody reads.
-func (g *Gateway) note(r *http.Request, a Answer, err error, instance string, start time.Time) {
-	g.config.Observer.Handshake(a.Reason, a.Fault, time.Since(start))
-	suppressed, ok := g.lines.next(time.Now())
-	if !ok {
-		return
+// recheck asks once more whether a session's credential still counts, now that whoever revokes it can find the session.
+func (g *Gateway) recheck(s *session.Session) {
+	if reason, ended := g.config.Door.Ended(s.Principal()); ended {
+		s.End(reason, 0)
 	}
-	level := slog.LevelInfo
-	if a.Fault == ServerFault {
-		level = slog.LevelWarn
-	}
-	g.config.Log.LogAttrs(r.Context(), level, "handshake refused",
-		slog.String("event", "handshake.refused"),
-		slog.String("handshake", instance),
-		slog.String("reason", string(a.Reason)),
-		slog.String("detail", err.Error()),
-		slog.Int("status", a.code.Status()),
-		slog.String("remote", r.RemoteAddr),
-		slog.Int64("suppressed", suppressed),
-	)
-}
-
-// lines bounds how many refusals are written down. All are counted.
-type lines struct {
-	once       sync.Once
-	rate       *limit.Rate
-	suppressed atomic.Int64
-}
-
-// linesPerSecond is more than anybody reads and less than a disk minds.
-const linesPerSecond = 50
-
-// next reports whether a line may be written, and how many were not since the last one.
-func (l *lines) next(now time.Time) (suppressed int64, ok bool) {
-	l.once.Do(func() { l.rate = limit.NewRate(linesPerSecond) })
-	if _, ok := l.rate.Take(now, 1); !ok {
-		l.suppressed.Add(1)
-		return 0, false
-	}
-	return l.suppressed.Swap(0), true
 }

@@ -3,8 +3,8 @@
 package gateway
 
 import (
-	"log/slog"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -13,30 +13,31 @@ import (
 	"portcullis/internal/acl"
 	"portcullis/internal/auth"
 	"portcullis/internal/channel"
+	"portcullis/internal/gateway/door"
 	"portcullis/internal/hub"
 	"portcullis/internal/problem"
-	"portcullis/internal/realm"
 	"portcullis/internal/session"
 	"portcullis/internal/wire"
 )
 
 // Config is what a gateway needs.
 type Config struct {
-	Realms *realm.Registry
-	Hub    *hub.Hub
+	Door *door.Door
+	Hub  *hub.Hub
 	// Dialects are those that clients may choose from. The first is spoken with a client that offers none.
 	Dialects []wire.Dialect
 	Sessions *session.Host
+	// Age is how long a connection may live; 0 is for ever.
+	Age time.Duration
+	// Routes adds the paths beside the handshake's.
+	Routes   func(chi.Router)
 	Observer Observer
-	Log      *slog.Logger
 	// Ready reports whether the node can serve, for the balancer.
 	Ready func() bool
 }
 
 // Observer hears of handshakes. Its methods must not wait.
 type Observer interface {
-	// Handshake is one that was answered, after this time. reason is [Accepted] or one of [Answers].
-	Handshake(reason auth.Reason, fault Fault, took time.Duration)
 	// Decided is a question about a handshake that the policy answered.
 	Decided(action acl.Action, d acl.Decision)
 }
@@ -49,7 +50,6 @@ type Gateway struct {
 
 	roster Roster
 	closed atomic.Bool // no new handshakes
-	lines  lines
 }
 
 // New returns a gateway that serves as soon as it is given requests.
@@ -59,15 +59,30 @@ func New(c Config) *Gateway {
 	r.Get("/v1/ws", g.connect)
 	r.Get("/healthz", g.health)
 	r.Head("/healthz", g.health)
+	if c.Routes != nil {
+		c.Routes(r)
+	}
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		answerWith(w, problem.Problem{Code: wire.NotFound, Detail: "there is nothing at this path; clients connect at /v1/ws"})
+		door.AnswerWith(w, problem.Problem{Code: wire.NotFound, Detail: "there is nothing at this path; clients connect at /v1/ws"})
 	})
-	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Allow", http.MethodGet)
-		answerWith(w, problem.Problem{Code: wire.MethodNotAllowed, Detail: "this path answers GET"})
-	})
+	r.MethodNotAllowed(methodNotAllowed(r))
 	g.routes = r
 	return g
+}
+
+// methodNotAllowed says which methods a path answers (RFC 9110, section 15.5.6).
+func methodNotAllowed(routes chi.Routes) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var allowed []string
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
+			if routes.Match(chi.NewRouteContext(), method, r.URL.Path) {
+				allowed = append(allowed, method)
+			}
+		}
+		methods := strings.Join(allowed, ", ")
+		w.Header().Set("Allow", methods)
+		door.AnswerWith(w, problem.Problem{Code: wire.MethodNotAllowed, Detail: "this path answers " + methods})
+	}
 }
 
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.routes.ServeHTTP(w, r) }
@@ -81,7 +96,7 @@ func (g *Gateway) Close() { g.closed.Store(true) }
 func (g *Gateway) health(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	if !g.config.Ready() {
-		answerWith(w, problem.Problem{Code: wire.Unavailable, Detail: "this node is not ready"})
+		door.AnswerWith(w, problem.Problem{Code: wire.Unavailable, Detail: "this node is not ready"})
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -90,58 +105,48 @@ func (g *Gateway) health(w http.ResponseWriter, _ *http.Request) {
 
 // admitted is a client that answered every question, and the place that was taken for it.
 type admitted struct {
-	principal  *auth.Principal
-	tenant     *realm.Tenant
-	credential auth.Credential
-	offered    []string
-	dialect    wire.Dialect
-	answered   string // the subprotocol of the 101, "" when none was offered
+	caller   *door.Caller
+	dialect  wire.Dialect
+	answered string // the subprotocol of the 101, "" when none was offered
 }
 
 // connect is the road of a connection: cheap questions before expensive ones, and an answer in HTTP to each that fails. It returns once the session
 // has a goroutine of its own.
 func (g *Gateway) connect(w http.ResponseWriter, r *http.Request) {
-	start := time.Now()
-	a, err := g.admit(r, start)
+	a, err := g.admit(r, time.Now())
 	if err != nil {
-		g.refuse(w, r, err, start)
+		g.config.Door.Refuse(w, r, a.caller, err)
 		return
 	}
-	place, full := a.tenant.Account.Enter(a.principal.User)
+	place, full := a.caller.Tenant.Account.Enter(a.caller.Principal.User)
 	if place == nil {
-		g.refuse(w, r, noPlace(full), start)
+		g.config.Door.Refuse(w, r, a.caller, noPlace(full))
 		return
 	}
 	answered, err := g.enter(w, r, a, place)
 	switch {
 	case err == nil:
-		g.config.Observer.Handshake(Accepted, NoFault, time.Since(start))
+		g.config.Door.Accept(a.caller)
 	case answered:
-		g.note(r, answerTo(err), err, newInstance(), start)
+		g.config.Door.Record(r, a.caller, err)
 	default:
-		g.refuse(w, r, err, start)
+		g.config.Door.Refuse(w, r, a.caller, err)
 	}
 }
 
-// admit asks every question that needs no place.
+// admit asks every question that needs no place. The caller is there on an error too, as far as it is known.
 func (g *Gateway) admit(r *http.Request, now time.Time) (a admitted, err error) {
+	a.caller = &door.Caller{Purpose: door.Handshake, Started: now}
 	if g.closed.Load() {
-		return a, refuse(Draining, "the node is draining")
+		return a, door.Reject(door.Draining, "the node is draining")
 	}
 	if err = checkShape(r); err != nil {
 		return a, err
 	}
-	if a.credential, a.offered, err = auth.FromRequest(r); err != nil {
+	if a.caller, err = g.config.Door.Ask(r, door.Handshake, now); err != nil {
 		return a, err
 	}
-	realms := g.config.Realms.Current()
-	if a.principal, a.tenant, err = realms.Authenticate(r.Context(), a.credential, now); err != nil {
-		return a, err
-	}
-	if err = checkOrigin(r, a.tenant.AllowsOrigin); err != nil {
-		return a, err
-	}
-	a.dialect, a.answered, err = choose(g.config.Dialects, a.offered, a.credential.Method == auth.Subprotocol)
+	a.dialect, a.answered, err = choose(g.config.Dialects, a.caller.Offered, a.caller.Credential.Method == auth.Subprotocol)
 	if err != nil {
 		return a, err
 	}
@@ -158,10 +163,11 @@ func (g *Gateway) checkEntry(a *admitted) error {
 	if err != nil {
 		return err
 	}
-	d := a.tenant.Policy.Decide(a.principal, acl.Echo, name)
+	c := a.caller
+	d := c.Tenant.Policy.Decide(c.Principal, acl.Echo, name)
 	g.config.Observer.Decided(acl.Echo, d)
 	if !d.Allowed {
-		return refuse(EchoForbidden, "echo on %s is not allowed to %s: %s %q", entry, a.principal.User, d.Basis, d.Rule)
+		return door.Reject(door.EchoForbidden, "echo on %s is not allowed to %s: %s %q", entry, c.Principal.User, d.Basis, d.Rule)
 	}
 	return nil
 }

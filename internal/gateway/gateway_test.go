@@ -23,10 +23,16 @@ import (
 	"portcullis/internal/acl"
 	"portcullis/internal/auth"
 	"portcullis/internal/auth/authtest"
+	"portcullis/internal/auth/proxy"
+	"portcullis/internal/auth/revocation"
+	"portcullis/internal/auth/ticket"
+	"portcullis/internal/broker"
 	"portcullis/internal/broker/memory"
 	"portcullis/internal/config"
 	"portcullis/internal/gateway"
+	"portcullis/internal/gateway/door"
 	"portcullis/internal/hub"
+	"portcullis/internal/limit"
 	"portcullis/internal/realm"
 	"portcullis/internal/session"
 	"portcullis/internal/testnet"
@@ -35,47 +41,47 @@ import (
 	"portcullis/internal/wire/mirror"
 )
 
-// ledger counts handshakes by reason, and forgets the rest.
-type ledger struct {
+// tally counts handshakes by reason, and forgets the rest.
+type tally struct {
 	mu      sync.Mutex
 	reasons map[auth.Reason]int
 }
 
-func (l *ledger) Handshake(reason auth.Reason, _ gateway.Fault, _ time.Duration) {
+func (l *tally) Answered(a *door.Attempt) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.reasons[reason]++
+	l.reasons[a.Reason]++
 }
 
-func (l *ledger) count(reason auth.Reason) int {
+func (l *tally) count(reason auth.Reason) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.reasons[reason]
 }
 
-func (*ledger) Decided(acl.Action, acl.Decision) {}
-func (*ledger) Delivered(*hub.Batch)             {}
-func (*ledger) Subscriptions(int)                {}
-func (*ledger) Channels(int)                     {}
-func (*ledger) Opened(string)                    {}
-func (*ledger) Received(wire.Verb, int)          {}
-func (*ledger) Sent(string, int)                 {}
-func (*ledger) Refused(wire.Verb, wire.Code)     {}
-func (*ledger) Pong(time.Duration)               {}
-func (*ledger) Closed(*session.Report)           {}
+func (*tally) Decided(acl.Action, acl.Decision) {}
+func (*tally) Delivered(*hub.Batch)             {}
+func (*tally) Subscriptions(int)                {}
+func (*tally) Channels(int)                     {}
+func (*tally) Opened(string)                    {}
+func (*tally) Received(wire.Verb, int)          {}
+func (*tally) Sent(string, int)                 {}
+func (*tally) Refused(wire.Verb, wire.Code)     {}
+func (*tally) Pong(time.Duration)               {}
+func (*tally) Closed(*session.Report)           {}
 
-// door is a gateway over a network in memory.
-type door struct {
+// edge is a gateway over a network in memory.
+type edge struct {
 	*gateway.Gateway
 	t      *testing.T
 	net    *testnet.Listener
 	issuer *authtest.Issuer
-	ledger *ledger
+	tally  *tally
 	ready  bool
 }
 
-func open(t *testing.T) *door {
-	d := &door{t: t, net: testnet.Listen(), issuer: authtest.New("https://id.acme.example"), ledger: &ledger{reasons: make(map[auth.Reason]int)}, ready: true}
+func open(t *testing.T) *edge {
+	d := &edge{t: t, net: testnet.Listen(), issuer: authtest.New("https://id.acme.example"), tally: &tally{reasons: make(map[auth.Reason]int)}, ready: true}
 	file := d.issuer.WriteJWKS(t)
 	c, problems := config.Parse("portcullis.yaml", []byte(`
 listen: {plaintext: true}
@@ -94,15 +100,31 @@ tenants:
 	if snapshot == nil {
 		t.Fatal(problems)
 	}
-	h := hub.New(memory.New(), d.ledger, log)
-	sessions := session.NewHost("n_1", d.ledger, log)
+	engine := memory.New()
+	h := hub.New(engine, d.tally, log)
+	ledger := revocation.NewLedger(engine.State(), func(ctx context.Context, data []byte) error {
+		return engine.Control(ctx, broker.Command{Kind: "revocation", Data: data})
+	}, func(revocation.Change) {}, log)
+	h.OnCommand("revocation", ledger.Heard)
+	trust, err := proxy.New(proxy.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	realms := realm.NewRegistry(snapshot)
+	sessions := session.NewHost("n_1", d.tally, log)
 	d.Gateway = gateway.New(gateway.Config{
-		Realms: realm.NewRegistry(snapshot), Hub: h, Dialects: []wire.Dialect{wirejson.Dialect{}, mirror.Dialect{}},
-		Sessions: sessions, Observer: d.ledger, Log: log, Ready: func() bool { return d.ready },
+		Door: door.New(door.Config{
+			Realms: realms, Proxies: trust, Addresses: limit.NewAddresses(limit.AddressLimits{}), Ledger: ledger, Tickets: ticket.NewOffice(engine.State()),
+			Observer: d.tally, Log: log,
+		}),
+		Hub: h, Dialects: []wire.Dialect{wirejson.Dialect{}, mirror.Dialect{}},
+		Sessions: sessions, Observer: d.tally, Ready: func() bool { return d.ready },
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	all.Go(func() { h.Run(ctx) })
+	all.Go(func() { <-h.Reached(); ledger.Run(ctx) })
+	<-ledger.Ready()
 	server := &http.Server{Handler: d}
 	all.Go(func() { server.Serve(d.net) })
 	t.Cleanup(func() {
@@ -116,7 +138,7 @@ tenants:
 }
 
 // ask sends a request as it stands and returns the answer, with the problem in it.
-func (d *door) ask(request string) (*http.Response, map[string]any) {
+func (d *edge) ask(request string) (*http.Response, map[string]any) {
 	d.t.Helper()
 	c, err := d.net.Dial(d.t.Context())
 	if err != nil {
@@ -141,7 +163,7 @@ func (d *door) ask(request string) (*http.Response, map[string]any) {
 }
 
 // handshake is a good request, with what edit does to its lines.
-func (d *door) handshake(edit ...string) string {
+func (d *edge) handshake(edit ...string) string {
 	lines := []string{
 		"GET /v1/ws HTTP/1.1", "Host: edge", "Connection: keep-alive, Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Authorization: Bearer " + d.issuer.Token("ana"),
@@ -165,7 +187,7 @@ func slicesDeletePrefix(lines []string, prefix string) (kept []string) {
 	return kept
 }
 
-func (d *door) dial(options ...func(*websocket.DialOptions)) (*websocket.Conn, error) {
+func (d *edge) dial(options ...func(*websocket.DialOptions)) (*websocket.Conn, error) {
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return d.net.Dial(ctx) }}
 	o := &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}, HTTPHeader: http.Header{"Authorization": {"Bearer " + d.issuer.Token("ana")}}}
 	for _, f := range options {
@@ -186,35 +208,35 @@ func TestARequestThatIsNoHandshakeIsAnswered(t *testing.T) {
 		code          wire.Code
 		reason        auth.Reason
 	}{
-		{"no upgrade", d.handshake("-Upgrade"), 426, wire.UpgradeRequired, gateway.UpgradeRequired},
-		{"no connection upgrade", d.handshake("-Connection"), 426, wire.UpgradeRequired, gateway.UpgradeRequired},
-		{"version 8", d.handshake("-Sec-WebSocket-Version", "Sec-WebSocket-Version: 8"), 426, wire.UpgradeRequired, gateway.UpgradeRequired},
-		{"two versions", d.handshake("Sec-WebSocket-Version: 13"), 426, wire.UpgradeRequired, gateway.UpgradeRequired},
-		{"no key", d.handshake("-Sec-WebSocket-Key"), 400, wire.BadHandshake, gateway.BadHandshake},
-		{"two keys", d.handshake("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="), 400, wire.BadHandshake, gateway.BadHandshake},
-		{"a short key", d.handshake("-Sec-WebSocket-Key", "Sec-WebSocket-Key: YWJj"), 400, wire.BadHandshake, gateway.BadHandshake},
-		{"a body with a length", d.handshake("Content-Length: 3") + "abc", 400, wire.BadHandshake, gateway.BadHandshake},
-		{"a body of no bytes", d.handshake("Content-Length: 0"), 400, wire.BadHandshake, gateway.BadHandshake},
-		{"a body in chunks", d.handshake("Transfer-Encoding: chunked") + "0\r\n\r\n", 400, wire.BadHandshake, gateway.BadHandshake},
+		{"no upgrade", d.handshake("-Upgrade"), 426, wire.UpgradeRequired, door.UpgradeRequired},
+		{"no connection upgrade", d.handshake("-Connection"), 426, wire.UpgradeRequired, door.UpgradeRequired},
+		{"version 8", d.handshake("-Sec-WebSocket-Version", "Sec-WebSocket-Version: 8"), 426, wire.UpgradeRequired, door.UpgradeRequired},
+		{"two versions", d.handshake("Sec-WebSocket-Version: 13"), 426, wire.UpgradeRequired, door.UpgradeRequired},
+		{"no key", d.handshake("-Sec-WebSocket-Key"), 400, wire.BadHandshake, door.BadHandshake},
+		{"two keys", d.handshake("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="), 400, wire.BadHandshake, door.BadHandshake},
+		{"a short key", d.handshake("-Sec-WebSocket-Key", "Sec-WebSocket-Key: YWJj"), 400, wire.BadHandshake, door.BadHandshake},
+		{"a body with a length", d.handshake("Content-Length: 3") + "abc", 400, wire.BadHandshake, door.BadHandshake},
+		{"a body of no bytes", d.handshake("Content-Length: 0"), 400, wire.BadHandshake, door.BadHandshake},
+		{"a body in chunks", d.handshake("Transfer-Encoding: chunked") + "0\r\n\r\n", 400, wire.BadHandshake, door.BadHandshake},
 		{"a query", strings.Replace(d.handshake(), "/v1/ws", "/v1/ws?x=1", 1), 400, wire.BadHandshake, auth.CredentialInURL},
 		{"an empty query", strings.Replace(d.handshake(), "/v1/ws", "/v1/ws?", 1), 400, wire.BadHandshake, auth.CredentialInURL},
 		{"a forwarded certificate", d.handshake("Client-Cert: :AA==:"), 400, wire.BadHandshake, auth.ForwardedIdentity},
 		{"an envoy's word for it", d.handshake("x-forwarded-client-cert: Hash=00"), 400, wire.BadHandshake, auth.ForwardedIdentity},
 		{"no credential", d.handshake("-Authorization"), 401, wire.Unauthorized, auth.MissingCredentials},
-		{"a foreign origin", d.handshake("Origin: https://evil.example"), 403, wire.OriginRefused, gateway.OriginRefused},
-		{"two origins", d.handshake("Origin: https://app.acme.example", "Origin: https://app.acme.example"), 403, wire.OriginRefused, gateway.OriginRefused},
-		{"an unknown subprotocol", d.handshake("Sec-WebSocket-Protocol: mqtt, soap"), 400, wire.BadHandshake, gateway.BadSubprotocol},
-		{"a token and no subprotocol", d.handshake("-Authorization", "Sec-WebSocket-Protocol: bearer."+d.issuer.Token("ana")), 400, wire.BadHandshake, gateway.BadSubprotocol},
-		{"echo without a right to it", d.handshake("Sec-WebSocket-Protocol: portcullis.echo.v1"), 403, wire.Forbidden, gateway.EchoForbidden},
+		{"a foreign origin", d.handshake("Origin: https://evil.example"), 403, wire.OriginRefused, door.OriginRefused},
+		{"two origins", d.handshake("Origin: https://app.acme.example", "Origin: https://app.acme.example"), 403, wire.OriginRefused, door.OriginRefused},
+		{"an unknown subprotocol", d.handshake("Sec-WebSocket-Protocol: mqtt, soap"), 400, wire.BadHandshake, door.BadSubprotocol},
+		{"a token and no subprotocol", d.handshake("-Authorization", "Sec-WebSocket-Protocol: bearer."+d.issuer.Token("ana")), 400, wire.BadHandshake, door.BadSubprotocol},
+		{"echo without a right to it", d.handshake("Sec-WebSocket-Protocol: portcullis.echo.v1"), 403, wire.Forbidden, door.EchoForbidden},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			before := d.ledger.count(tt.reason)
+			before := d.tally.count(tt.reason)
 			answer, problem := d.ask(tt.request)
 			if answer.StatusCode != tt.status || problem["code"] != string(tt.code) || problem["status"] != float64(tt.status) {
 				t.Errorf("got %d %v, want %d %s", answer.StatusCode, problem, tt.status, tt.code)
 			}
-			if got := d.ledger.count(tt.reason); got != before+1 {
+			if got := d.tally.count(tt.reason); got != before+1 {
 				t.Errorf("reason %s was counted %d times, want once", tt.reason, got-before)
 			}
 			if answer.Header.Get("Content-Type") != "application/problem+json" || !answer.Close || problem["instance"] == nil {
@@ -279,10 +301,10 @@ func TestAPlaceIsGivenBackHoweverTheHandshakeEnds(t *testing.T) {
 		if answer, _ := d.ask(d.handshake("-Authorization", "Authorization: Bearer "+d.issuer.Token("eve"))); answer.StatusCode != 429 {
 			t.Errorf("the tenant's fourth: got %d, want 429", answer.StatusCode)
 		}
-		if got := d.ledger.count(gateway.UserFull); got != 1 {
+		if got := d.tally.count(door.UserFull); got != 1 {
 			t.Errorf("got %d refusals of the user, want 1", got)
 		}
-		if got := d.ledger.count(gateway.TenantFull); got != 1 {
+		if got := d.tally.count(door.TenantFull); got != 1 {
 			t.Errorf("got %d refusals of the tenant, want 1", got)
 		}
 		a.CloseNow()
@@ -369,7 +391,7 @@ func TestWhoDoesNotLeaveInTimeIsCut(t *testing.T) {
 func TestAClosedGatewayRefuses(t *testing.T) {
 	d := open(t)
 	d.Close()
-	if answer, problem := d.ask(d.handshake()); answer.StatusCode != 503 || d.ledger.count(gateway.Draining) != 1 {
+	if answer, problem := d.ask(d.handshake()); answer.StatusCode != 503 || d.tally.count(door.Draining) != 1 {
 		t.Errorf("got %d %v", answer.StatusCode, problem)
 	}
 }
@@ -377,10 +399,10 @@ func TestAClosedGatewayRefuses(t *testing.T) {
 // A reason without an answer would become the gateway's own failure, a 500 to a client that was at fault.
 func TestEveryReasonHasAnAnswer(t *testing.T) {
 	known := make(map[string]bool)
-	for _, a := range gateway.Answers {
+	for _, a := range door.Answers {
 		known[string(a.Reason)] = true
 	}
-	for _, file := range []string{"../auth/refusal.go", "refusal.go"} {
+	for _, file := range []string{"../auth/refusal.go", "door/refusal.go"} {
 		tree, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
 		if err != nil {
 			t.Fatal(err)

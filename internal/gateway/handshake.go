@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"portcullis/internal/gateway/door"
 	"portcullis/internal/wire"
 )
 
@@ -15,20 +16,20 @@ func checkShape(r *http.Request) error {
 	h := r.Header
 	switch {
 	case !r.ProtoAtLeast(1, 1) || r.ProtoMajor != 1:
-		return refuse(BadHandshake, "the request is %s: a WebSocket handshake is HTTP/1.1", r.Proto)
+		return door.Reject(door.BadHandshake, "the request is %s: a WebSocket handshake is HTTP/1.1", r.Proto)
 	case !hasToken(h.Values("Connection"), "upgrade") || !hasToken(h.Values("Upgrade"), "websocket"):
-		return refuse(UpgradeRequired, "no upgrade to websocket is asked for")
+		return door.Reject(door.UpgradeRequired, "no upgrade to websocket is asked for")
 	case !slices.Equal(h.Values("Sec-WebSocket-Version"), []string{"13"}):
-		return refuse(UpgradeRequired, "Sec-WebSocket-Version is not 13")
+		return door.Reject(door.UpgradeRequired, "Sec-WebSocket-Version is not 13")
 	case r.ContentLength != 0 || len(r.TransferEncoding) > 0 || h.Get("Content-Length") != "" || h.Get("Transfer-Encoding") != "":
-		return refuse(BadHandshake, "the request has a Content-Length or a Transfer-Encoding: a handshake has no body")
+		return door.Reject(door.BadHandshake, "the request has a Content-Length or a Transfer-Encoding: a handshake has no body")
 	}
 	keys := h.Values("Sec-WebSocket-Key")
 	if len(keys) != 1 {
-		return refuse(BadHandshake, "there are %d Sec-WebSocket-Key headers: send one", len(keys))
+		return door.Reject(door.BadHandshake, "there are %d Sec-WebSocket-Key headers: send one", len(keys))
 	}
 	if key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(keys[0])); err != nil || len(key) != 16 {
-		return refuse(BadHandshake, "Sec-WebSocket-Key is not 16 bytes in base64")
+		return door.Reject(door.BadHandshake, "Sec-WebSocket-Key is not 16 bytes in base64")
 	}
 	return nil
 }
@@ -44,20 +45,6 @@ func hasToken(values []string, token string) bool {
 	return false
 }
 
-// checkOrigin compares a page's origin with its tenant's list. A program that is no page sends none, and has shown a credential that no page sends by itself.
-func checkOrigin(r *http.Request, allows func(origin string) bool) error {
-	origins := r.Header.Values("Origin")
-	switch {
-	case len(origins) == 0:
-		return nil
-	case len(origins) > 1:
-		return refuse(OriginRefused, "%d Origin headers", len(origins))
-	case !allows(origins[0]):
-		return refuse(OriginRefused, "origin %.100q is not in the tenant's list", origins[0])
-	}
-	return nil
-}
-
 // choose finds the dialect of a handshake. No subprotocol at all means the first; a token alone is refused, since a client fails a
 // handshake that answers none of the entries that it sent.
 func choose(dialects []wire.Dialect, offered []string, tokenAmongThem bool) (wire.Dialect, string, error) {
@@ -71,5 +58,5 @@ func choose(dialects []wire.Dialect, offered []string, tokenAmongThem bool) (wir
 		}
 		known[i] = d.Subprotocol()
 	}
-	return nil, "", refuse(BadSubprotocol, "no known subprotocol is offered in Sec-WebSocket-Protocol; known are %s", strings.Join(known, ", "))
+	return nil, "", door.Reject(door.BadSubprotocol, "no known subprotocol is offered in Sec-WebSocket-Protocol; known are %s", strings.Join(known, ", "))
 }

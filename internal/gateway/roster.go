@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"portcullis/internal/auth"
 	"portcullis/internal/session"
 	"portcullis/internal/wire"
 )
@@ -67,6 +68,19 @@ func (r *Roster) leave(s *session.Session) {
 	}
 	delete(r.live, s)
 	r.sessions.Done()
+}
+
+// EndIf ends every session for which ended has a reason, and returns how many.
+func (r *Roster) EndIf(ended func(*auth.Principal) (wire.Close, bool)) (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for s := range r.live {
+		if reason, yes := ended(s.Principal()); yes {
+			s.End(reason, 0)
+			n++
+		}
+	}
+	return n
 }
 
 // Len returns how many sessions live or are being let in.

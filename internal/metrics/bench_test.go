@@ -6,7 +6,7 @@ import (
 
 	"portcullis/internal/acl"
 	"portcullis/internal/auth"
-	"portcullis/internal/gateway"
+	"portcullis/internal/gateway/door"
 	"portcullis/internal/hub"
 	"portcullis/internal/message"
 	"portcullis/internal/metrics"
@@ -35,8 +35,8 @@ func hot(m *metrics.Metrics) map[string]func() {
 		"Received":     func() { s.Received(wire.Publish, 128) },
 		"Sent":         func() { s.Sent("ok", 40) },
 		"Refused":      func() { s.Refused(wire.Publish, wire.Forbidden) },
-		"Handshake":    func() { g.Handshake(gateway.Accepted, gateway.NoFault, time.Millisecond) },
-		"Rejected":     func() { g.Handshake(auth.BadSignature, gateway.ClientFault, time.Millisecond) },
+		"Handshake":    func() { g.Answered(attempt(door.Accepted, time.Millisecond)) },
+		"Rejected":     func() { g.Answered(attempt(auth.BadSignature, time.Millisecond)) },
 	}
 }
 

@@ -18,6 +18,8 @@ import (
 
 	"portcullis/internal/auth/jwt/jwks"
 	"portcullis/internal/gateway"
+	"portcullis/internal/gateway/api"
+	"portcullis/internal/gateway/door"
 	"portcullis/internal/hub"
 	"portcullis/internal/listen"
 	"portcullis/internal/session"
@@ -100,8 +102,14 @@ func (m *Metrics) Hub() hub.Observer { return &m.hub }
 // Sessions hears all sessions.
 func (m *Metrics) Sessions() session.Observer { return &m.sessions }
 
-// Gateway hears of handshakes.
-func (m *Metrics) Gateway() gateway.Observer { return &m.gateway }
+// Gateway hears the door, the handshakes and the API.
+func (m *Metrics) Gateway() interface {
+	gateway.Observer
+	door.Observer
+	api.Observer
+} {
+	return &m.gateway
+}
 
 // TLS hears the clients' listener.
 func (m *Metrics) TLS() listen.Observer { return m.tls }

@@ -16,7 +16,7 @@ import (
 
 	"portcullis/internal/acl"
 	"portcullis/internal/auth"
-	"portcullis/internal/gateway"
+	"portcullis/internal/gateway/door"
 	"portcullis/internal/hub"
 	"portcullis/internal/listen"
 	"portcullis/internal/message"
@@ -156,19 +156,19 @@ func TestAnEventMovesItsSeriesAndNoOther(t *testing.T) {
 		}},
 
 		{"somebody comes in", func(m *metrics.Metrics) {
-			m.Gateway().Handshake(gateway.Accepted, gateway.NoFault, time.Second)
+			m.Gateway().Answered(attempt(door.Accepted, time.Second))
 		}, want{
 			"handshakes_total{fault=none,reason=ok,result=accepted}": 1,
 			"handshake_duration_seconds_count{result=accepted}":      1, "handshake_duration_seconds_sum{result=accepted}": 1,
 		}},
 		{"a signature is wrong", func(m *metrics.Metrics) {
-			m.Gateway().Handshake(auth.BadSignature, gateway.ClientFault, time.Second)
+			m.Gateway().Answered(attempt(auth.BadSignature, time.Second))
 		}, want{
 			"handshakes_total{fault=client,reason=bad_signature,result=rejected}": 1,
 			"handshake_duration_seconds_count{result=rejected}":                   1, "handshake_duration_seconds_sum{result=rejected}": 1,
 		}},
 		{"there are no keys", func(m *metrics.Metrics) {
-			m.Gateway().Handshake(auth.KeysUnavailable, gateway.ServerFault, 0)
+			m.Gateway().Answered(attempt(auth.KeysUnavailable, 0))
 		}, want{
 			"handshakes_total{fault=server,reason=keys_unavailable,result=rejected}": 1, "handshake_duration_seconds_count{result=rejected}": 1,
 		}},
@@ -237,7 +237,7 @@ func TestAStrangersWordNeverBecomesALabel(t *testing.T) {
 		m.Sessions().Refused(wire.Publish, evil)
 		m.Sessions().Closed(&session.Report{Initiator: session.Client, Reason: evil, Code: 3999})
 		m.Sessions().Closed(&session.Report{Initiator: session.Server, Reason: wire.Draining.Name, Code: 4999})
-		m.Gateway().Handshake(evil, gateway.ClientFault, 0)
+		m.Gateway().Answered(attempt(evil, 0))
 		m.TLS().Handshake(tls.VersionTLS10)
 		m.TLS().HandshakeError(evil)
 		m.Keys().Fetched(evil, nil, 0, 0)
@@ -294,9 +294,9 @@ func TestEverySeriesIsThereAtZero(t *testing.T) {
 		want = append(want, fmt.Sprintf("close_frames_sent_total{code=%d}", c.Status),
 			fmt.Sprintf("connections_closed_total{initiator=server,reason=%s}", c.Name))
 	}
-	for _, a := range gateway.Answers {
+	for _, a := range door.Answers {
 		result := "rejected"
-		if a.Reason == gateway.Accepted {
+		if a.Reason == door.Accepted {
 			result = "accepted"
 		}
 		want = append(want, fmt.Sprintf("handshakes_total{fault=%s,reason=%s,result=%s}", a.Fault, a.Reason, result))
@@ -382,4 +382,9 @@ func TestTwoNodesShareNothing(t *testing.T) {
 	if got := moved(before, read(t, b)); len(got) != 0 {
 		t.Errorf("the other node moved %v", got)
 	}
+}
+
+// attempt is a handshake that was answered.
+func attempt(reason auth.Reason, took time.Duration) *door.Attempt {
+	return &door.Attempt{Caller: &door.Caller{Purpose: door.Handshake}, Reason: reason, Took: took}
 }

@@ -10,17 +10,17 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"portcullis/internal/admin"
-	"portcullis/internal/auth"
+	"portcullis/internal/auth/revocation"
 	"portcullis/internal/broker/memory"
 	"portcullis/internal/config"
 	"portcullis/internal/gateway"
+	"portcullis/internal/gateway/door"
 	"portcullis/internal/hub"
 	"portcullis/internal/listen"
 	"portcullis/internal/metrics"
@@ -48,6 +48,9 @@ type Node struct {
 	log      *slog.Logger
 	metrics  *metrics.Metrics
 	realms   *realm.Registry
+	engine   *memory.Broker
+	ledger   *revocation.Ledger
+	door     *door.Door
 	hub      *hub.Hub
 	sessions *session.Host
 	gateway  *gateway.Gateway
@@ -68,23 +71,23 @@ type edge struct {
 func New(o Options) (*Node, []config.Problem) {
 	dialects := []wire.Dialect{json.Dialect{}, mirror.Dialect{}}
 	m := metrics.New(o.Version, dialects)
-	snapshot, problems := realm.Build(o.Config, realm.Options{
-		Log: o.Log, Keys: m.Keys(), Gate: auth.NewSlots(runtime.GOMAXPROCS(0)), CertificateGate: auth.NewSlots(runtime.GOMAXPROCS(0) / 2),
-	})
+	gates := newGates()
+	snapshot, problems := realm.Build(o.Config, realm.Options{Log: o.Log, Keys: m.Keys(), Gate: gates.tokens, CertificateGate: gates.chains})
 	if snapshot == nil {
 		return nil, problems
 	}
 	n := &Node{options: o, config: o.Config, log: o.Log, metrics: m, realms: realm.NewRegistry(snapshot)}
-	n.hub = hub.New(memory.New(), m.Hub(), o.Log)
+	n.engine = memory.New()
+	n.hub = hub.New(n.engine, m.Hub(), o.Log)
 	n.sessions = session.NewHost("n_"+rand.Text()[:8], m.Sessions(), o.Log)
+	n.ledger = revocation.NewLedger(n.engine.State(), n.announce, n.ended, o.Log)
+	n.hub.OnCommand(revocationCommand, n.ledger.Heard)
+	if n.door, problems = n.newDoor(gates, problems); n.door == nil {
+		return nil, problems
+	}
 	n.gateway = gateway.New(gateway.Config{
-		Realms:   n.realms,
-		Hub:      n.hub,
-		Dialects: dialects,
-		Sessions: n.sessions,
-		Observer: m.Gateway(),
-		Log:      o.Log,
-		Ready:    n.Ready,
+		Door: n.door, Hub: n.hub, Dialects: dialects, Sessions: n.sessions, Age: time.Duration(o.Config.Listen.ConnectionAge),
+		Routes: n.newAPI().Routes, Observer: m.Gateway(), Ready: n.Ready,
 	})
 	return n, problems
 }
@@ -218,10 +221,11 @@ func (n *Node) Run(ctx context.Context) error {
 	defer stop()
 	all, failed := errgroup.WithContext(inner)
 	all.Go(func() error { return n.hub.Run(failed) })
-	all.Go(func() error { n.realms.Current().Run(failed); return nil })
+	all.Go(func() error { return n.remember(failed) })
+	all.Go(func() error { n.realms.Current().Run(failed, n.listed); return nil })
 	all.Go(func() error { n.tidy(failed); return nil })
-	select { // nobody is let in before a message can be
-	case <-n.hub.Reached():
+	select { // nobody is let in before a message can be, and before it is known who must not
+	case <-n.ledger.Ready():
 		n.listening.Store(true)
 		n.metrics.Ready(true)
 	case <-ctx.Done():

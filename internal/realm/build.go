@@ -48,7 +48,7 @@ func Build(c *config.Config, o Options) (*Snapshot, []config.Problem) {
 	}
 	b := &builder{
 		config: c, options: o,
-		snapshot: &Snapshot{tenants: make(map[tenant.ID]*Tenant)},
+		snapshot: &Snapshot{log: o.Log, tenants: make(map[tenant.ID]*Tenant), origins: make(map[string]struct{})},
 		sources:  make(map[origin]*jwks.Source),
 	}
 	for i := range c.Tenants {
@@ -77,11 +77,13 @@ func (b *builder) tenant(c *config.Tenant) {
 	t := &Tenant{ID: id, Account: limit.NewTenant(limitsOf(c.Limits)), origins: make(map[string]struct{})}
 	for _, origin := range c.Origins {
 		t.origins[origin] = struct{}{}
+		b.snapshot.origins[origin] = struct{}{}
 	}
 	b.snapshot.tenants[id] = t
 	b.policy(c, t)
-	for i := range c.Issuers {
+	for i, issuer := range c.Issuers {
 		b.issuer(c, id, i)
+		t.TokenLife = max(t.TokenLife, time.Duration(issuer.MaxLifetime)+time.Duration(issuer.Leeway))
 	}
 	if c.Certificates != nil {
 		b.authority(c, id)
@@ -114,9 +116,13 @@ func (b *builder) policy(c *config.Tenant, t *Tenant) {
 	}
 }
 
-// Run keeps the keys fresh until ctx ends.
-func (s *Snapshot) Run(ctx context.Context) {
+// Run keeps the keys and the revocation lists fresh until ctx ends. It calls revoked for a tenant whose lists changed: those of its clients who are there are to be
+// asked about with CheckCertificate.
+func (s *Snapshot) Run(ctx context.Context, revoked func(tenant.ID)) {
 	var all sync.WaitGroup
+	if s.certificates != nil {
+		all.Go(func() { s.certificates.Run(ctx, s.log, revoked) })
+	}
 	for _, k := range s.keys {
 		all.Go(func() { k.Run(ctx) })
 	}
@@ -147,9 +153,23 @@ func (s *Snapshot) beside(ctx context.Context, p *auth.Principal, chain []*x509.
 	if id != p.Tenant {
 		return nil, auth.Refuse(auth.CertificateTenant, "the token is of tenant %s, the certificate beside it of tenant %s", p.Tenant, id)
 	}
-	p.Certificate = certificate
-	if certificate.Expires.Before(p.Expires) {
-		p.Expires = certificate.Expires
-	}
+	over(p, certificate)
 	return p, nil
+}
+
+// above adds to a token's principal the certificate that was verified when the client came in. It is of the same tenant: a refresh cannot change that.
+func (s *Snapshot) above(p *auth.Principal, shown *auth.Certificate, now time.Time) (*auth.Principal, error) {
+	over(p, shown)
+	if !now.Before(shown.Expires) {
+		return nil, auth.Refuse(auth.CertificateExpired, "the certificate of the connection ended at %s", shown.Expires.UTC().Format(time.RFC3339))
+	}
+	return p, s.CheckCertificate(p, now)
+}
+
+// over says that the principal came over a certificate: its right ends with the first of the two.
+func over(p *auth.Principal, c *auth.Certificate) {
+	p.Certificate = c
+	if c.Expires.Before(p.Expires) {
+		p.Expires = c.Expires
+	}
 }

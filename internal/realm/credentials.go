@@ -71,7 +71,18 @@ func (b *builder) authority(c *config.Tenant, id tenant.ID) {
 		b.add(c.Problem("certificates.authorities_file", "%v", err))
 		return
 	}
-	b.authorities = append(b.authorities, mtls.Authority{Tenant: id, Certs: certs, Identity: mtls.Identity(c.Certificates.Identity)})
+	a := mtls.Authority{Tenant: id, Certs: certs, Identity: mtls.Identity(c.Certificates.Identity), TrustDomain: c.Certificates.TrustDomain}
+	if files := c.Certificates.RevocationLists; len(files) > 0 {
+		names := make([]string, len(files))
+		for i, file := range files {
+			names[i] = string(file)
+		}
+		if a.Lists, err = mtls.LoadLists(names, certs, time.Now()); err != nil {
+			b.add(c.Problem("certificates.revocation_lists", "%v", err))
+			return
+		}
+	}
+	b.authorities = append(b.authorities, a)
 }
 
 // alone checks what one tenant's issuers and authorities say to each other, where the place is known. What tenants

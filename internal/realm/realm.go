@@ -4,6 +4,7 @@ package realm
 
 import (
 	"context"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -20,7 +21,9 @@ type Tenant struct {
 	ID      tenant.ID
 	Policy  *acl.Policy
 	Account *limit.Tenant
-	origins map[string]struct{}
+	// TokenLife is how long a token of its issuers may count, leeway included; 0 without an issuer.
+	TokenLife time.Duration
+	origins   map[string]struct{}
 }
 
 // AllowsOrigin reports whether pages of an origin may connect: it must stand in the tenant's list, to the byte (RFC 6454, section 6.2).
@@ -31,10 +34,42 @@ func (t *Tenant) AllowsOrigin(origin string) bool {
 
 // Snapshot is every tenant at one moment.
 type Snapshot struct {
+	log          *slog.Logger
 	tenants      map[tenant.ID]*Tenant
-	tokens       auth.Verifier  // nil without an issuer
-	certificates *mtls.Verifier // nil without an authority
-	keys         []*jwks.Source // run by Run
+	tokens       auth.Verifier       // nil without an issuer
+	certificates *mtls.Verifier      // nil without an authority
+	keys         []*jwks.Source      // run by Run
+	origins      map[string]struct{} // of all tenants
+}
+
+// KnowsOrigin reports whether any tenant's list has an origin. It says nothing about whose pages may do what.
+func (s *Snapshot) KnowsOrigin(origin string) bool {
+	_, ok := s.origins[origin]
+	return ok
+}
+
+// Belongs returns the tenant of somebody who was believed earlier, when they still are: their time is not over, their tenant is there, and the
+// certificate that they showed was not revoked.
+func (s *Snapshot) Belongs(p *auth.Principal, now time.Time) (*Tenant, error) {
+	t := s.tenants[p.Tenant]
+	if t == nil {
+		return nil, auth.Refuse(auth.BadIssuer, "tenant %s is not configured", p.Tenant)
+	}
+	if !now.Before(p.Expires) {
+		return nil, auth.Refuse(auth.TokenExpired, "the credential ended at %s", p.Expires.UTC().Format(time.RFC3339))
+	}
+	return t, s.CheckCertificate(p, now)
+}
+
+// CheckCertificate asks again about the certificate that p showed, if any.
+func (s *Snapshot) CheckCertificate(p *auth.Principal, now time.Time) error {
+	if p.Certificate == nil {
+		return nil
+	}
+	if s.certificates == nil {
+		return auth.Refuse(auth.CertificateUntrusted, "no tenant has authorities for certificates any more")
+	}
+	return s.certificates.Check(p.Tenant, p.Certificate, now)
 }
 
 // Tenant returns a tenant, nil when there is none of this id.
@@ -65,10 +100,15 @@ func (s *Snapshot) verify(ctx context.Context, c auth.Credential, now time.Time)
 		return nil, auth.Refuse(auth.BadIssuer, "no tenant has an issuer of tokens")
 	}
 	p, err := s.tokens.Verify(ctx, c, now)
-	if err != nil || len(c.Chain) == 0 {
-		return p, err
+	switch {
+	case err != nil:
+		return nil, err
+	case len(c.Chain) > 0:
+		return s.beside(ctx, p, c.Chain, now)
+	case c.Shown != nil:
+		return s.above(p, c.Shown, now)
 	}
-	return s.beside(ctx, p, c.Chain, now)
+	return p, nil
 }
 
 // Registry gives everybody the current snapshot.

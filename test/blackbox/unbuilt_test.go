@@ -15,7 +15,6 @@ func TestWhatIsNotAvailable(t *testing.T) {
 		{"history", "history", `{"type":"history","id":%d,"channel":"room:later","limit":20}`},
 		{"history of a forbidden channel", "history", `{"type":"history","id":%d,"channel":"ops:x"}`},
 		{"presence", "presence", `{"type":"presence","id":%d,"channel":"room:later"}`},
-		{"refresh", "refresh", `{"type":"refresh","id":%d,"token":"` + acme.token("ana", claims{"jti": "a fresh one"}) + `"}`},
 		{"bytes", "publish", `{"type":"publish","id":%d,"channel":"room:later","base64":"AAECAw=="}`},
 		{"bytes beside data", "publish", `{"type":"publish","id":%d,"channel":"room:later","base64":"AAECAw==","data":1}`},
 		{"an idempotency key", "publish", `{"type":"publish","id":%d,"channel":"room:later","data":1,"idempotency_key":"c1-17"}`},

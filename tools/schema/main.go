@@ -62,6 +62,8 @@ func word(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string"}
 	case reflect.TypeFor[config.Duration]():
 		return &jsonschema.Schema{Type: "string", Pattern: `^(0|([0-9]+(\.[0-9]+)?(h|m|s|ms|us|ns))+)$`, Examples: []any{"30s", "10m", "24h"}}
+	case reflect.TypeFor[config.Lifetime]():
+		return &jsonschema.Schema{Type: "string", Pattern: `^(unlimited|([0-9]+(\.[0-9]+)?(h|m|s|ms|us|ns))+)$`, Examples: []any{"24h", "unlimited"}}
 	case reflect.TypeFor[config.Size]():
 		return size
 	case reflect.TypeFor[config.Limit]():

@@ -8,12 +8,13 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"portcullis/internal/auth"
 	"portcullis/internal/auth/jwt/jws"
 	"portcullis/internal/tenant"
 )
 
 // certificatePrefix stands before the users that certificates name. No issuer's users may look like them.
-const certificatePrefix = "cert|"
+const certificatePrefix = auth.CertificateUsers
 
 const maxPrefix = 64
 

@@ -1,4 +1,4 @@
-package gateway
+package door
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 	"portcullis/internal/wire"
 )
 
-// Reasons of the gateway's own, beside those of [auth.Reason]: together they are the closed set of a handshake's metric label.
+// Reasons of the gateway's own, beside those of [auth.Reason]: together they are the closed set of an attempt's metric label.
 const (
 	Accepted        auth.Reason = "ok"
 	BadHandshake    auth.Reason = "bad_handshake"
@@ -19,6 +19,8 @@ const (
 	TenantFull      auth.Reason = "connection_limit_tenant"
 	UserFull        auth.Reason = "connection_limit_user"
 	EchoForbidden   auth.Reason = "echo_forbidden"
+	OtherUser       auth.Reason = "other_user" // a refresh by somebody else's token, or by an older one
+	ManageForbidden auth.Reason = "manage_forbidden"
 	Draining        auth.Reason = "draining"
 	Internal        auth.Reason = "internal"
 )
@@ -36,9 +38,9 @@ const (
 // Answer is what a reason becomes at the edge.
 type Answer struct {
 	Reason auth.Reason
-	code   wire.Code
+	Code   wire.Code
 	Fault  Fault
-	detail string // for the client; empty when the error's own text is for it
+	Detail string // for the client; empty when the error's own text is for it
 }
 
 // notBelieved is all that a client is told of a credential that was not believed: what was wrong with it is for the operator.
@@ -49,10 +51,11 @@ var Answers = []Answer{
 	{Accepted, "", NoFault, ""},
 	{BadHandshake, wire.BadHandshake, ClientFault, ""},
 	{UpgradeRequired, wire.UpgradeRequired, ClientFault, "this path speaks WebSocket only: send Connection: Upgrade, Upgrade: websocket and Sec-WebSocket-Version: 13"},
-	{auth.MissingCredentials, wire.Unauthorized, ClientFault, "send a token as Authorization: Bearer, or as the subprotocol entry bearer.<token>, or show a client certificate"},
-	{auth.AmbiguousCredentials, wire.BadHandshake, ClientFault, "send exactly one token: in Authorization or in Sec-WebSocket-Protocol"},
-	{auth.CredentialInURL, wire.BadHandshake, ClientFault, "this path takes no query: send a token as Authorization: Bearer, or as the subprotocol entry bearer.<token>; URLs are written into logs"},
-	{auth.ForwardedIdentity, wire.BadHandshake, ClientFault, "the request has a header that only a trusted proxy may send, and no proxy is trusted"},
+	{auth.MissingCredentials, wire.Unauthorized, ClientFault, "send a token as Authorization: Bearer, or, to connect, as the subprotocol entry bearer.<token> or a ticket; or show a client certificate"},
+	{auth.AmbiguousCredentials, wire.BadHandshake, ClientFault, "send exactly one token: in Authorization or in Sec-WebSocket-Protocol, or a ticket"},
+	{auth.CredentialInURL, wire.BadHandshake, ClientFault, "no query but a ticket where one connects is taken: send a token as Authorization: Bearer, or as the subprotocol entry bearer.<token>; URLs are written into logs"},
+	{auth.ForwardedIdentity, wire.BadHandshake, ClientFault, "the request has a header that only a trusted proxy may send, in the one form that is configured"},
+	{auth.HandshakeRate, wire.RateLimited, ClientFault, "too many requests came from this address: wait"},
 	{auth.AddressLimited, wire.RateLimited, ClientFault, "too many failed attempts came from this address: wait, and send a credential that is good"},
 	{auth.TokenMalformed, wire.Unauthorized, ClientFault, notBelieved},
 	{auth.TokenTooLarge, wire.Unauthorized, ClientFault, notBelieved},
@@ -92,27 +95,41 @@ var Answers = []Answer{
 	{UserFull, wire.QuotaExceeded, ClientFault, "the user has as many connections as it may have: close one first"},
 	{BadSubprotocol, wire.BadHandshake, ClientFault, ""},
 	{EchoForbidden, wire.Forbidden, ClientFault, "echo on channel echo is not allowed, and this subprotocol does nothing else"},
+	{OtherUser, wire.Forbidden, ClientFault, ""},
+	{ManageForbidden, wire.Forbidden, ClientFault, "no rule allows you to manage this tenant"},
 	{Draining, wire.Unavailable, ServerFault, "the gateway is being stopped: connect again, to another node"},
 	{Internal, wire.Internal, ServerFault, "the gateway failed; the operator finds why in the log, by this problem's instance"},
 }
 
-// refuse is [auth.Refuse] for a text that the client may read.
-func refuse(reason auth.Reason, format string, args ...any) error {
+// Reject is [auth.Refuse] for a text that the client may read.
+func Reject(reason auth.Reason, format string, args ...any) error {
 	return &auth.Refusal{Reason: reason, Err: fmt.Errorf(format, args...)}
 }
 
-// answerTo finds the answer to an error of the road. One that carries no reason is the gateway's own failure.
-func answerTo(err error) Answer {
+// passing is a refusal that passes by itself.
+type passing struct {
+	auth.Refusal
+	retry time.Duration
+}
+
+func limited(reason auth.Reason, retry time.Duration, format string, args ...any) error {
+	return &passing{auth.Refusal{Reason: reason, Err: fmt.Errorf(format, args...)}, retry}
+}
+
+func (p *passing) Unwrap() error { return &p.Refusal }
+
+// AnswerTo finds the answer to an error of the road. One that carries no reason is the gateway's own failure.
+func AnswerTo(err error) Answer {
 	reason := auth.ReasonOf(err)
 	for _, a := range Answers {
 		if a.Reason == reason && reason != Accepted {
-			if a.detail == "" {
-				a.detail = detailOf(err)
+			if a.Detail == "" {
+				a.Detail = detailOf(err)
 			}
 			return a
 		}
 	}
-	return answerTo(&auth.Refusal{Reason: Internal, Err: err})
+	return AnswerTo(&auth.Refusal{Reason: Internal, Err: err})
 }
 
 func detailOf(err error) string {
@@ -123,9 +140,12 @@ func detailOf(err error) string {
 }
 
 // retryAfter is when a client that was refused for a reason that passes may come again.
-func retryAfter(a Answer) time.Duration {
-	switch a.code {
-	case wire.Unavailable, wire.QuotaExceeded, wire.RateLimited:
+func retryAfter(a Answer, err error) time.Duration {
+	if p, ok := errors.AsType[*passing](err); ok {
+		return max(p.retry, time.Second)
+	}
+	switch a.Code {
+	case wire.Unavailable, wire.QuotaExceeded:
 		return 5 * time.Second
 	}
 	return 0

@@ -1,0 +1,133 @@
+// Package api is what the edge answers over plain HTTP, beside the road of a WebSocket: who one is, tickets for browsers, and the ways in which a credential is
+// taken back before its time. Every caller comes in through the same door.
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"portcullis/internal/acl"
+	"portcullis/internal/auth/revocation"
+	"portcullis/internal/auth/ticket"
+	"portcullis/internal/gateway/door"
+	"portcullis/internal/problem"
+	"portcullis/internal/realm"
+	"portcullis/internal/wire"
+)
+
+// Config is what the API needs.
+type Config struct {
+	Door    *door.Door
+	Realms  *realm.Registry
+	Ledger  *revocation.Ledger
+	Tickets *ticket.Office
+	// First reports whether key is new to all nodes, and remembers it for ttl.
+	First    func(ctx context.Context, key string, ttl time.Duration) (bool, error)
+	Observer Observer
+}
+
+// Observer hears what callers did. Its methods must not wait.
+type Observer interface {
+	// Decided is a question about a caller that the policy answered.
+	Decided(action acl.Action, d acl.Decision)
+	// Minted is a ticket that was given to a caller.
+	Minted(c *door.Caller)
+	// Revoked is something that ended credentials; source says who asked for it.
+	Revoked(r *revocation.Revocation, source Source)
+	// Notified is a message of an identity service: what became of it, empty when it was taken.
+	Notified(source Source, failure string)
+}
+
+// Source says who took a credential back. The set is closed: it is a metric label.
+type Source string
+
+// The sources.
+const (
+	ByBackend  Source = "backend"        // POST /v1/revocations
+	ByOperator Source = "operator"       // the administrators' listener
+	ByLogout   Source = "logout"         // OpenID Connect Back-Channel Logout
+	ByEvent    Source = "security_event" // RFC 8935
+)
+
+// Sources lists every source, for label sets that are created at zero.
+var Sources = []Source{ByBackend, ByOperator, ByLogout, ByEvent}
+
+// API is the handlers. It is safe for concurrent use.
+type API struct{ config Config }
+
+// New returns an API.
+func New(c Config) *API { return &API{c} }
+
+// Routes adds its paths. Pages of the tenants' lists may use those that a page has a use for.
+func (a *API) Routes(r chi.Router) {
+	whoami := a.config.Door.Open(http.MethodGet, a.asked(door.API, a.whoami))
+	r.Get("/v1/whoami", whoami)
+	r.Options("/v1/whoami", whoami)
+	mint := a.config.Door.Open(http.MethodPost, a.asked(door.TicketMint, a.mint))
+	r.Post("/v1/tickets", mint)
+	r.Options("/v1/tickets", mint)
+	r.Post("/v1/revocations", a.asked(door.API, a.revoke))
+}
+
+// asked leads a request through the door.
+func (a *API) asked(p door.Purpose, next func(http.ResponseWriter, *http.Request, *door.Caller) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		c, err := a.config.Door.Ask(r, p, time.Now())
+		if err == nil {
+			err = next(w, r, c)
+		}
+		if bad, ok := errors.AsType[*badBody](err); ok {
+			door.AnswerWith(w, bad.Problem)
+			return
+		}
+		if err != nil {
+			a.config.Door.Refuse(w, r, c, err)
+			return
+		}
+		a.config.Door.Accept(c)
+	}
+}
+
+// answer writes a document that no cache may keep.
+func answer(w http.ResponseWriter, status int, document any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(document) // a client that left needs no answer
+}
+
+// maxBody is more than any request here needs.
+const maxBody = 16 << 10
+
+// badBody is a request whose body cannot be used, by somebody who was believed.
+type badBody struct{ problem.Problem }
+
+func (b *badBody) Error() string { return b.Detail }
+
+// body reads a request's body of the media type wanted.
+func body(w http.ResponseWriter, r *http.Request, want string) ([]byte, error) {
+	types := r.Header.Values("Content-Type")
+	media := ""
+	if len(types) == 1 {
+		media, _, _ = mime.ParseMediaType(types[0])
+	}
+	if media != want {
+		return nil, &badBody{problem.Problem{Code: wire.BadRequest, Status: http.StatusUnsupportedMediaType, Detail: "send the body as Content-Type: " + want}}
+	}
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return nil, &badBody{problem.Problem{Code: wire.TooLarge, Detail: "the body has more than 16384 bytes"}}
+	}
+	if err != nil {
+		return nil, &badBody{problem.Problem{Code: wire.BadRequest, Detail: "the body ended before its time"}}
+	}
+	return text, nil
+}

@@ -1,0 +1,184 @@
+// Package door asks everybody who comes who they are, and answers those who are not believed. The road of a WebSocket and every path of the HTTP API begin
+// here, so that there is one order of questions, one table of answers and one record of attempts.
+package door
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"portcullis/internal/auth"
+	"portcullis/internal/auth/jwt/dpop"
+	"portcullis/internal/auth/proxy"
+	"portcullis/internal/auth/revocation"
+	"portcullis/internal/auth/ticket"
+	"portcullis/internal/limit"
+	"portcullis/internal/realm"
+	"portcullis/internal/wire"
+)
+
+// Config is what a door needs.
+type Config struct {
+	Realms    *realm.Registry
+	Proxies   *proxy.Trust
+	Addresses *limit.Addresses
+	Ledger    *revocation.Ledger
+	Tickets   *ticket.Office
+	Proofs    *dpop.Verifier
+	Observer  Observer
+	Log       *slog.Logger
+}
+
+// Observer hears of everybody who was answered. Its methods must not wait.
+type Observer interface {
+	Answered(a *Attempt)
+}
+
+// Door is where requests become callers. It is safe for concurrent use.
+type Door struct {
+	config Config
+	lines  lines
+}
+
+// New returns a door.
+func New(c Config) *Door { return &Door{config: c} }
+
+// Purpose is what a caller wants. The set is closed: it is a metric label.
+type Purpose string
+
+// The purposes.
+const (
+	Handshake  Purpose = "handshake"
+	TicketMint Purpose = "ticket"
+	API        Purpose = "api"
+)
+
+// Purposes lists every purpose, for label sets that are created at zero.
+var Purposes = []Purpose{Handshake, TicketMint, API}
+
+// ways are where each purpose may carry a credential.
+var ways = map[Purpose]auth.Ways{
+	Handshake:  {Subprotocol: true, Ticket: true},
+	TicketMint: {DPoP: true},
+}
+
+// Caller is somebody who came, and as much as is known of them so far.
+type Caller struct {
+	Purpose    Purpose
+	Started    time.Time
+	Address    netip.Addr // of the client, also behind trusted proxies; the zero Addr where it cannot be known
+	Proxied    bool
+	Credential auth.Credential
+	Offered    []string // subprotocols
+	// Principal and Tenant are set together, once the credential is believed.
+	Principal *auth.Principal
+	Tenant    *realm.Tenant
+	// Failures is how many attempts of this address failed before this one succeeded.
+	Failures int
+}
+
+// Ask asks r every question about who sent it, cheap ones before expensive ones. What is known of a caller who is refused stands in it too.
+func (d *Door) Ask(r *http.Request, p Purpose, now time.Time) (*Caller, error) {
+	c := &Caller{Purpose: p, Started: now}
+	client, err := d.config.Proxies.Read(r)
+	c.Address, c.Proxied = client.Address, client.Proxied
+	if err != nil {
+		return c, err
+	}
+	if retry, ok := d.config.Addresses.Request(now, c.Address); !ok {
+		return c, limited(auth.HandshakeRate, retry, "more requests a second come from %v than from one address may", c.Address)
+	}
+	if retry, ok := d.config.Addresses.Allowed(now, c.Address); !ok {
+		return c, limited(auth.AddressLimited, retry, "too many attempts from %v failed", c.Address)
+	}
+	if c.Credential, c.Offered, err = auth.FromRequest(r, client.Chain, ways[p]); err != nil {
+		return c, err
+	}
+	if err := d.believe(r, c); err != nil {
+		return c, err
+	}
+	c.Failures = d.config.Addresses.Succeeded(c.Address)
+	return c, checkOrigin(r, c.Tenant.AllowsOrigin)
+}
+
+// believe finds out whose credential it is, and whether it still counts.
+func (d *Door) believe(r *http.Request, c *Caller) (err error) {
+	ctx, now := r.Context(), c.Started
+	realms := d.config.Realms.Current()
+	switch c.Credential.Method {
+	case auth.Ticket:
+		c.Principal, err = d.redeem(r, c)
+		if err == nil {
+			c.Tenant, err = realms.Belongs(c.Principal, now)
+		}
+	case auth.DPoP:
+		c.Credential.Thumbprint, err = d.config.Proofs.Verify(ctx, c.Credential.Proof, c.Credential.Token, r.Method, r.URL.Path, now)
+		if err == nil {
+			c.Principal, c.Tenant, err = realms.Authenticate(ctx, c.Credential, now)
+		}
+	default:
+		c.Principal, c.Tenant, err = realms.Authenticate(ctx, c.Credential, now)
+	}
+	if err != nil {
+		return err
+	}
+	return d.config.Ledger.Check(c.Principal, now)
+}
+
+// redeem takes a ticket, which counts for the page and the certificate that it was made for.
+func (d *Door) redeem(r *http.Request, c *Caller) (*auth.Principal, error) {
+	fingerprint, _ := c.Credential.Fingerprint()
+	return d.config.Tickets.Redeem(r.Context(), c.Credential.Ticket, OriginOf(r), fingerprint, c.Started)
+}
+
+// Renew verifies a token for a client that is in already, in the place of the credential that it has. The certificate that it showed is still its own.
+func (d *Door) Renew(ctx context.Context, now *auth.Principal, token string) (*auth.Principal, *realm.Tenant, error) {
+	at := time.Now()
+	p, t, err := d.config.Realms.Current().Authenticate(ctx, auth.Credential{Method: auth.Bearer, Token: token, Shown: now.Certificate}, at)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := sameUser(now, p); err != nil {
+		return nil, nil, err
+	}
+	if err := d.config.Ledger.Check(p, at); err != nil {
+		return nil, nil, err
+	}
+	p.Method = now.Method
+	return p, t, nil
+}
+
+// Ended reports whether the right of somebody who is in has ended before its time, and how the connection is closed for it.
+func (d *Door) Ended(p *auth.Principal) (reason wire.Close, ended bool) {
+	now := time.Now()
+	if d.config.Realms.Current().CheckCertificate(p, now) != nil {
+		return wire.CredentialRevoked, true
+	}
+	switch auth.ReasonOf(d.config.Ledger.Check(p, now)) {
+	case auth.Revoked:
+		return wire.CredentialRevoked, true
+	case auth.TenantSuspended:
+		return wire.ClosedSuspended, true
+	}
+	return wire.Close{}, false
+}
+
+// sameUser lets a credential be replaced by one of the same user and service alone, and never by an older one.
+func sameUser(now, next *auth.Principal) error {
+	switch {
+	case now.Tenant != next.Tenant || now.Issuer != next.Issuer || now.User != next.User:
+		return Reject(OtherUser, "the token is of another tenant, issuer or user than the connection")
+	case next.Issued.Before(now.Issued):
+		return Reject(OtherUser, "the token is older than the one that the connection has")
+	}
+	return nil
+}
+
+func addressText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}

@@ -1,0 +1,91 @@
+package door
+
+import (
+	"crypto/rand"
+	"net/http"
+	"time"
+
+	"portcullis/internal/auth"
+	"portcullis/internal/problem"
+	"portcullis/internal/wire"
+)
+
+// Attempt is somebody who came and was answered.
+type Attempt struct {
+	*Caller
+	Reason   auth.Reason // [Accepted], or one of [Answers]
+	Fault    Fault
+	Err      error  // for the operator; nil when accepted
+	Instance string // what the client was told to quote; empty when accepted
+	Took     time.Duration
+	// Spent says that this failed attempt was the last that its address has for a while.
+	Spent bool
+}
+
+// Accept records a caller who got what it came for.
+func (d *Door) Accept(c *Caller) {
+	d.config.Observer.Answered(&Attempt{Caller: c, Reason: Accepted, Fault: NoFault, Took: time.Since(c.Started)})
+}
+
+// Refuse answers a caller. It is told what the table says; the reason is the operator's, found by the problem's instance.
+func (d *Door) Refuse(w http.ResponseWriter, r *http.Request, c *Caller, err error) {
+	a, instance := AnswerTo(err), newInstance()
+	if a.Code == wire.Unauthorized || a.Code == wire.TokenExpired {
+		for _, challenge := range challenges(c.Purpose, a) {
+			w.Header().Add("WWW-Authenticate", challenge)
+		}
+	}
+	AnswerWith(w, problem.Problem{Code: a.Code, Detail: a.Detail, Instance: "urn:portcullis:" + string(c.Purpose) + ":" + instance, Retry: retryAfter(a, err)})
+	d.record(r, c, a, err, instance)
+}
+
+// Record notes a caller who was refused by an answer that somebody else wrote.
+func (d *Door) Record(r *http.Request, c *Caller, err error) {
+	d.record(r, c, AnswerTo(err), err, newInstance())
+}
+
+func (d *Door) record(r *http.Request, c *Caller, a Answer, err error, instance string) {
+	attempt := &Attempt{Caller: c, Reason: a.Reason, Fault: a.Fault, Err: err, Instance: instance, Took: time.Since(c.Started)}
+	if costs(a) {
+		attempt.Spent = d.config.Addresses.Failed(c.Started, c.Address)
+	}
+	d.config.Observer.Answered(attempt)
+	d.log(r, attempt, a.Code)
+}
+
+// costs reports whether a refusal counts against its address: a credential that was not believed does. Whoever showed none was no trouble, and a token that
+// was good once is most often a laptop that slept.
+func costs(a Answer) bool { return a.Code == wire.Unauthorized && a.Reason != auth.MissingCredentials }
+
+// newInstance names one refusal, for the client to quote and the operator to find.
+func newInstance() string { return "h_" + rand.Text()[:16] }
+
+// AnswerWith answers with an error and closes the connection: whatever sent the request may have meant what followed it as frames.
+func AnswerWith(w http.ResponseWriter, p problem.Problem) {
+	w.Header().Set("Connection", "close")
+	if p.Code == wire.UpgradeRequired { // RFC 9110, section 15.5.22
+		w.Header().Set("Upgrade", "websocket")
+		w.Header().Set("Sec-WebSocket-Version", "13")
+	}
+	problem.Write(w, p)
+}
+
+// challenges say how to authenticate (RFC 6750, section 3, and RFC 9449, section 7.1). Without a credential there is no error to tell.
+func challenges(p Purpose, a Answer) []string {
+	const bearer = `Bearer realm="portcullis"`
+	told := []string{bearer + `, error="invalid_token"`}
+	switch {
+	case a.Reason == auth.MissingCredentials:
+		told[0] = bearer
+	case a.Code == wire.TokenExpired:
+		told[0] += `, error_description="the token has expired"`
+	}
+	if !ways[p].DPoP {
+		return told
+	}
+	const proof = `DPoP algs="ES256 RS256 PS256 EdDSA ES384"`
+	if a.Reason == auth.ProofInvalid || a.Reason == auth.ProofReplayed {
+		return append(told, proof+`, error="invalid_dpop_proof"`)
+	}
+	return append(told, proof)
+}

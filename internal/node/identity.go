@@ -1,0 +1,99 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"time"
+
+	"portcullis/internal/auth"
+	"portcullis/internal/auth/jwt/dpop"
+	"portcullis/internal/auth/proxy"
+	"portcullis/internal/auth/revocation"
+	"portcullis/internal/auth/ticket"
+	"portcullis/internal/broker"
+	"portcullis/internal/config"
+	"portcullis/internal/gateway/api"
+	"portcullis/internal/gateway/door"
+	"portcullis/internal/limit"
+	"portcullis/internal/tenant"
+	"portcullis/internal/wire"
+)
+
+// gates bound verification. Tokens and chains have one each: a stranger's chain costs more than a token, and must not keep the honest tokens waiting.
+type gates struct{ tokens, chains auth.Gate }
+
+func newGates() gates {
+	return gates{auth.NewSlots(runtime.GOMAXPROCS(0)), auth.NewSlots(runtime.GOMAXPROCS(0) / 2)}
+}
+
+// newDoor makes what asks everybody who they are.
+func (n *Node) newDoor(g gates, problems []config.Problem) (*door.Door, []config.Problem) {
+	trust, err := proxy.New(proxy.Config{})
+	if err != nil {
+		return nil, append(problems, n.config.Problem("proxy", "%v", err))
+	}
+	return door.New(door.Config{
+		Realms:    n.realms,
+		Proxies:   trust,
+		Addresses: limit.NewAddresses(limit.AddressLimits{}),
+		Ledger:    n.ledger,
+		Tickets:   ticket.NewOffice(n.engine.State()),
+		Proofs: dpop.New(dpop.Config{
+			Names: n.config.Listen.Names, Plaintext: n.config.Listen.Plaintext, Gate: g.tokens, First: n.first,
+		}),
+		Observer: n.metrics.Gateway(),
+		Log:      n.log,
+	}), problems
+}
+
+func (n *Node) newAPI() *api.API {
+	return api.New(api.Config{
+		Door: n.door, Realms: n.realms, Ledger: n.ledger, Tickets: ticket.NewOffice(n.engine.State()), First: n.first, Observer: n.metrics.Gateway(),
+	})
+}
+
+// revocationCommand is the kind of the commands by which nodes tell each other what was revoked.
+const revocationCommand = "revocation"
+
+func (n *Node) announce(ctx context.Context, data []byte) error {
+	return n.engine.Control(ctx, broker.Command{Kind: revocationCommand, Data: data})
+}
+
+// remember keeps the ledger of what was revoked until ctx ends.
+func (n *Node) remember(ctx context.Context) error {
+	select {
+	case <-n.hub.Reached():
+	case <-ctx.Done():
+		return nil
+	}
+	if err := n.ledger.Run(ctx); err != nil && !errors.Is(err, broker.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// ended ends the sessions whose right a change has ended. New ones are refused already.
+func (n *Node) ended(c revocation.Change) {
+	n.gateway.Roster().EndIf(func(p *auth.Principal) (wire.Close, bool) {
+		if !c.Concerns(p) {
+			return wire.Close{}, false
+		}
+		return n.door.Ended(p)
+	})
+}
+
+// listed asks about the certificates of a tenant again, whose revocation lists are other ones.
+func (n *Node) listed(id tenant.ID) {
+	n.gateway.Roster().EndIf(func(p *auth.Principal) (wire.Close, bool) {
+		if p.Tenant != id || p.Certificate == nil {
+			return wire.Close{}, false
+		}
+		return n.door.Ended(p)
+	})
+}
+
+// first reports whether a key is new to all nodes.
+func (n *Node) first(ctx context.Context, key string, ttl time.Duration) (bool, error) {
+	return n.engine.State().Add(ctx, key, nil, ttl)
+}
