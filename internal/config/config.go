@@ -15,6 +15,9 @@ type Config struct {
 	// What clients connect to.
 	Listen Listen `yaml:"listen"`
 
+	// What strangers may use before they have shown who they are.
+	Admission Admission `yaml:"admission"`
+
 	// The side door: health, metrics, administration. It is never reachable through the listener of the clients.
 	Admin Admin `yaml:"admin"`
 
@@ -71,6 +74,24 @@ type TLS struct {
 
 	// The oldest version that is spoken, "1.3" or "1.2". Default "1.3". With 1.2 only the AEAD suites are offered, and each start warns.
 	MinVersion Version `yaml:"min_version" default:"1.3" enum:"1.2,1.3"`
+}
+
+// Admission bounds the clients' listener while nobody knows who a client is. It counts on this node alone, an IPv6 address by its /64. Each may be unlimited.
+type Admission struct {
+	// Connections that are open and have no session: they shake hands, send a request slowly, or are being verified. Each costs about 20 KiB. One too many takes the
+	// place of one that has been silent for a second or longer; where there is none it is closed at once, before TLS. Default 10000.
+	Connections Limit `yaml:"connections" default:"10000"`
+
+	// Those of one address, trusted proxies apart; one too many is closed at once. Many clients may share an address. Default 100.
+	ConnectionsPerAddress Limit `yaml:"connections_per_address" default:"100"`
+
+	// New connections of one address, trusted proxies apart, with a burst of twice itself; one too many is closed at once. Requests count in the same way by the address
+	// of the client, which a proxy may have told; one too many is 429. Default 50.
+	ConnectionsPerSecondPerAddress Limit `yaml:"connections_per_second_per_address" default:"50"`
+
+	// Credentials from one address that were not believed; all of them may come at once, a good one gives none back. Without any left, requests of the
+	// address are 429 before their credential is looked at. Default 60.
+	FailuresPerMinutePerAddress Limit `yaml:"failures_per_minute_per_address" default:"60"`
 }
 
 // Admin is the administrators' listener.

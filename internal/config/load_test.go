@@ -71,6 +71,7 @@ func TestDefaults(t *testing.T) {
 	}
 	check("listen.address", c.Listen.Address, ":8443")
 	check("listen.client_certificates", c.Listen.ClientCertificates, "none")
+	check("admission", c.Admission, config.Admission{Connections: 10000, ConnectionsPerAddress: 100, ConnectionsPerSecondPerAddress: 50, FailuresPerMinutePerAddress: 60})
 	check("admin.address", c.Admin.Address, "127.0.0.1:8081")
 	check("broker.kind", c.Broker.Kind, "memory")
 	check("drain.delay", time.Duration(c.Drain.Delay), 10*time.Second)
@@ -225,7 +226,7 @@ tenants:
 		`3:8 listen.tls.key_file: is missing`,
 		`3:36 listen.tls.key_fil: did you mean "key_file"?`,
 		`4:16 drain.delay: 25 has no unit`,
-		`5:1 nats: unknown key "nats"; remove it, known here are listen, admin,`,
+		`5:1 nats: unknown key "nats"; remove it, known here are listen, admission, admin,`,
 		`7:3 tenants[0]: nobody can come in`,
 		`7:3 tenants[0].rules: there are none`,
 		`8:13 tenants[0].origins[0]: "*" would let every web page`,

@@ -1,7 +1,7 @@
 package limit
 
 import (
-	"crypto/tls"
+	"container/list"
 	"net"
 	"net/http"
 	"net/netip"
@@ -21,13 +21,14 @@ type Turned string
 
 // The reasons.
 const (
-	LobbyFull     Turned = "full"
-	AddressFull   Turned = "address_full"
-	AddressTooOft Turned = "address_rate"
+	LobbyFull     Turned = "full"         // and nobody in it has been silent for long enough
+	Displaced     Turned = "displaced"    // it was silent, and its place was needed
+	AddressFull   Turned = "address_full" // too many of one address
+	AddressTooOft Turned = "address_rate" // too many of one address in a second
 )
 
 // Turns lists every reason, for label sets that are created at zero.
-var Turns = []Turned{LobbyFull, AddressFull, AddressTooOft}
+var Turns = []Turned{LobbyFull, Displaced, AddressFull, AddressTooOft}
 
 // LobbyObserver hears of connections before they have a session. Its methods must not wait.
 type LobbyObserver interface {
@@ -36,8 +37,14 @@ type LobbyObserver interface {
 	TurnedAway(why Turned)
 }
 
-// Lobby holds the connections that were accepted and have no session yet: they shake hands with TLS, send a request slowly, are being verified, or use the API. One that is
-// too many is closed at once, before anything is computed for it. It is safe for concurrent use.
+// patience is how long a connection may be silent before its place goes to another. Honest clients need a few round trips; one that sends its headers letter by letter has
+// no place for longer than this where others want it.
+const patience = time.Second
+
+// Lobby holds the connections that were accepted and have no session yet: they shake hands with TLS, send a request slowly, are being verified, or use the API.
+//
+// It is bounded by address, where the loser is the new connection, and as a whole. Anybody with an IPv6 network can fill the whole, so that its loser is the one that has been
+// silent longest, and only where none has been for a second the new one. The loser is closed at once. It is safe for concurrent use.
 type Lobby struct {
 	// Set by NewLobby, then read-only.
 	limits   LobbyLimits
@@ -46,100 +53,193 @@ type Lobby struct {
 	observer LobbyObserver
 
 	// Guarded by mu.
-	mu      sync.Mutex
-	waiting map[net.Conn]netip.Addr
-	from    map[netip.Addr]int
+	mu        sync.Mutex
+	guests    map[net.Conn]*guest
+	from      map[netip.Addr]int
+	silent    list.List // of *guest; the one that has been silent longest first
+	displaced int       // of guests; they are closed and not gone yet
+}
+
+// guest is one connection in the lobby. All of it is guarded by the lobby's mu.
+type guest struct {
+	conn      net.Conn
+	addr      netip.Addr    // by which it counts; not valid where it does not
+	silent    *list.Element // nil while a request is being answered
+	since     time.Time     // it is silent
+	displaced bool
 }
 
 // NewLobby returns an empty lobby. Addresses of which exempt is true, those of proxies, stand for many clients: only the whole lobby bounds them.
 func NewLobby(l LobbyLimits, exempt func(netip.Addr) bool, o LobbyObserver) *Lobby {
 	return &Lobby{
 		limits: l, exempt: exempt, observer: o, rates: NewAddresses(AddressLimits{RequestsPerSecond: l.ConnectionsPerSecondPerAddress}),
-		waiting: make(map[net.Conn]netip.Addr), from: make(map[netip.Addr]int),
+		guests: make(map[net.Conn]*guest), from: make(map[netip.Addr]int),
 	}
 }
 
-// ConnState is [http.Server.ConnState]. It is called for a new connection on the goroutine that accepts.
+// Listener returns l without the connections that are too many. It stands directly on the kernel's listener, below TLS: a connection that it turns away has cost
+// nothing but to be accepted and closed. The server behind it must tell [Lobby.ConnState].
+func (l *Lobby) Listener(inner net.Listener) net.Listener { return door{inner, l} }
+
+type door struct {
+	net.Listener
+	lobby *Lobby
+}
+
+// Accept returns the next connection that has a place. It takes none yet, because only the server is sure to tell of its end.
+func (d door) Accept() (net.Conn, error) {
+	for {
+		c, err := d.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		loser, why := d.lobby.place(c, time.Now())
+		if why != "" {
+			d.lobby.observer.TurnedAway(why)
+			reset(loser)
+		}
+		if loser != c {
+			return c, nil
+		}
+	}
+}
+
+// ConnState is [http.Server.ConnState]. Its server calls it for a new connection on the goroutine that accepts, so that between a place that was found and taken there is
+// no other one of that listener.
 func (l *Lobby) ConnState(c net.Conn, s http.ConnState) {
 	switch s {
 	case http.StateNew:
-		if why := l.enter(c, time.Now()); why != "" {
-			l.observer.TurnedAway(why)
-			reset(c)
-			return
-		}
+		l.enter(c, time.Now())
 		l.observer.Waiting(1)
+	case http.StateActive:
+		l.speaks(c)
+	case http.StateIdle:
+		l.falls(c, time.Now())
 	case http.StateHijacked, http.StateClosed:
-		if l.leave(c) {
-			l.observer.Waiting(-1)
-		}
+		l.leave(c)
+		l.observer.Waiting(-1)
 	}
 }
 
-func (l *Lobby) enter(c net.Conn, now time.Time) Turned {
-	addr, known := counted(c)
-	known = known && !l.exempt(addr)
+// place finds a place for c, and tells who has to go for it: nobody, c itself, or another.
+func (l *Lobby) place(c net.Conn, now time.Time) (loser net.Conn, why Turned) {
+	addr := l.counted(c)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.limits.Connections != Unlimited && len(l.waiting) >= l.limits.Connections {
-		return LobbyFull
-	}
-	if known {
-		addr = customer(addr)
+	if addr.IsValid() {
 		if l.limits.ConnectionsPerAddress != Unlimited && l.from[addr] >= l.limits.ConnectionsPerAddress {
-			return AddressFull
+			return c, AddressFull
 		}
 		if _, ok := l.rates.Request(now, addr); !ok {
-			return AddressTooOft
+			return c, AddressTooOft
 		}
-		l.from[addr]++
-	} else {
-		addr = netip.Addr{}
 	}
-	l.waiting[c] = addr
-	return ""
+	if l.limits.Connections == Unlimited || len(l.guests)-l.displaced < l.limits.Connections {
+		return nil, ""
+	}
+	if g := l.longestSilent(); g != nil && now.Sub(g.since) >= patience {
+		l.silent.Remove(g.silent)
+		g.silent, g.displaced = nil, true
+		l.displaced++
+		return g.conn, Displaced
+	}
+	return c, LobbyFull
 }
 
-func (l *Lobby) leave(c net.Conn) bool {
+// longestSilent returns nil where all speak. The caller holds mu.
+func (l *Lobby) longestSilent() *guest {
+	if first := l.silent.Front(); first != nil {
+		return first.Value.(*guest)
+	}
+	return nil
+}
+
+func (l *Lobby) enter(c net.Conn, now time.Time) {
+	g := &guest{conn: c, addr: l.counted(c), since: now}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	addr, there := l.waiting[c]
-	if !there { // it was turned away
-		return false
+	l.guests[c] = g
+	g.silent = l.silent.PushBack(g)
+	if g.addr.IsValid() {
+		l.from[g.addr]++
 	}
-	delete(l.waiting, c)
-	if addr.IsValid() {
-		if l.from[addr]--; l.from[addr] == 0 {
-			delete(l.from, addr)
-		}
-	}
-	return true
 }
 
-// counted returns the address at the other end of a connection. One whose address has still to be read from it does not count by it: nobody may wait here.
-func counted(c net.Conn) (netip.Addr, bool) {
-	if t, ok := c.(*tls.Conn); ok {
-		c = t.NetConn()
+// speaks is called once the headers of a request are there. What is being answered is not displaced.
+func (l *Lobby) speaks(c net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if g := l.guests[c]; g.silent != nil {
+		l.silent.Remove(g.silent)
+		g.silent = nil
 	}
-	t, ok := c.(*net.TCPConn)
+}
+
+// falls is called when a request was answered and the connection is kept.
+func (l *Lobby) falls(c net.Conn, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if g := l.guests[c]; g.silent == nil && !g.displaced {
+		g.since, g.silent = now, l.silent.PushBack(g)
+	}
+}
+
+func (l *Lobby) leave(c net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	g := l.guests[c]
+	delete(l.guests, c)
+	if g.silent != nil {
+		l.silent.Remove(g.silent)
+	}
+	if g.displaced {
+		l.displaced--
+	}
+	if !g.addr.IsValid() {
+		return
+	}
+	if l.from[g.addr]--; l.from[g.addr] == 0 {
+		delete(l.from, g.addr)
+	}
+}
+
+// counted returns the address by which a connection counts; it is not valid where it counts by none.
+func (l *Lobby) counted(c net.Conn) netip.Addr {
+	t, ok := kernel(c).(*net.TCPConn)
 	if !ok {
-		return netip.Addr{}, false
+		return netip.Addr{}
 	}
 	a, ok := t.RemoteAddr().(*net.TCPAddr)
 	if !ok {
-		return netip.Addr{}, false
+		return netip.Addr{}
 	}
-	return a.AddrPort().Addr().Unmap(), true
+	addr := a.AddrPort().Addr().Unmap()
+	if l.exempt != nil && l.exempt(addr) {
+		return netip.Addr{}
+	}
+	return customer(addr)
+}
+
+// kernel returns the connection of the kernel below TLS and the PROXY protocol. Only that one is asked for its address: the latter reads its from the client, and nobody
+// may wait here.
+func kernel(c net.Conn) net.Conn {
+	for {
+		switch layer := c.(type) {
+		case interface{ NetConn() net.Conn }:
+			c = layer.NetConn()
+		case interface{ Raw() net.Conn }:
+			c = layer.Raw()
+		default:
+			return c
+		}
+	}
 }
 
 // reset closes a connection without the courtesies of TCP, which would cost more than it did.
 func reset(c net.Conn) {
-	raw := c
-	if t, ok := c.(*tls.Conn); ok {
-		raw = t.NetConn()
-	}
-	if t, ok := raw.(*net.TCPConn); ok {
+	c = kernel(c)
+	if t, ok := c.(*net.TCPConn); ok {
 		_ = t.SetLinger(0)
 	}
-	raw.Close()
+	c.Close()
 }

@@ -2,11 +2,13 @@ package limit_test
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -74,17 +76,20 @@ func serve(t *testing.T, l limit.LobbyLimits, exempt ...string) (string, *porter
 		t.Fatal(err)
 	}
 	done := make(chan struct{})
-	go func() { s.Serve(listener); close(done) }()
+	go func() { s.Serve(lobby.Listener(listener)); close(done) }()
 	t.Cleanup(func() { s.Close(); <-done })
 	return listener.Addr().String(), p
 }
 
-// dial connects from an address of this machine.
+// dial connects from an address of this machine. A connection that is reset at once may be none already here: then it is closed.
 func dial(t *testing.T, to, from string) net.Conn {
 	t.Helper()
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
 	c, err := d.Dial("tcp", to)
-	if err != nil {
+	if errors.Is(err, syscall.ECONNRESET) {
+		c, _ = net.Pipe()
+		c.Close()
+	} else if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })

@@ -3,6 +3,7 @@ package listen
 import (
 	"log"
 	"log/slog"
+	"net"
 	"strconv"
 	"strings"
 	"sync"
@@ -93,6 +94,9 @@ func (e *errorLog) Write(line []byte) (int, error) {
 		return len(line), nil
 	}
 	source, why, _ := strings.Cut(rest, ": ")
+	if strings.HasSuffix(why, net.ErrClosed.Error()) { // the gateway closed it, and has said why
+		return len(line), nil
+	}
 	reason := reasonOf(why)
 	e.observer.HandshakeError(reason)
 	if ok, suppressed := e.handshakes.take(now); ok {

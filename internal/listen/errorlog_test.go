@@ -105,6 +105,39 @@ func TestFailedHandshakesHaveReasons(t *testing.T) {
 	}
 }
 
+// Whoever closes a connection on purpose counts it: it is no failure of TLS.
+func TestAConnectionThatTheGatewayClosesIsNoFailedHandshake(t *testing.T) {
+	e := newEdge(t, nil)
+	var lines bytes.Buffer
+	ended := make(chan struct{})
+	server := &http.Server{
+		TLSConfig: e.config, ErrorLog: listen.ErrorLog(slog.New(slog.NewTextHandler(&lines, nil)), &e.record),
+		ConnState: func(c net.Conn, s http.ConnState) {
+			if s == http.StateNew {
+				time.AfterFunc(10*time.Millisecond, func() { c.(*tls.Conn).NetConn().Close() })
+			}
+			if s == http.StateClosed {
+				close(ended)
+			}
+		},
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = server.ServeTLS(listener, "", "") }()
+	defer server.Close()
+	conn, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	<-ended
+	if len(e.record.reasons) > 0 || lines.Len() > 0 {
+		t.Errorf("got %v counted and %q logged, want nothing", e.record.reasons, lines.String())
+	}
+}
+
 // 10,000 failed handshakes a second: all are counted, ten are logged, the next line tells how many were not. A panic is logged in spite of them.
 func TestALogFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"portcullis/internal/auth"
 	"portcullis/internal/gateway/door"
 	"portcullis/internal/hub"
+	"portcullis/internal/limit"
 	"portcullis/internal/message"
 	"portcullis/internal/metrics"
 	"portcullis/internal/wire"
@@ -25,7 +26,7 @@ func batch(messages, recipients int) *hub.Batch {
 
 // hot is what happens for each request, decision or batch.
 func hot(m *metrics.Metrics) map[string]func() {
-	h, s, g := m.Hub(), m.Sessions(), m.Gateway()
+	h, s, g, l := m.Hub(), m.Sessions(), m.Gateway(), m.Lobby()
 	one, many := batch(1, 1000), batch(256, 5)
 	allow := acl.Decision{Allowed: true, Rule: "members talk in rooms", Basis: acl.ExplicitAllow}
 	return map[string]func(){
@@ -35,6 +36,8 @@ func hot(m *metrics.Metrics) map[string]func() {
 		"Received":     func() { s.Received(wire.Publish, 128) },
 		"Sent":         func() { s.Sent("ok", 40) },
 		"Refused":      func() { s.Refused(wire.Publish, wire.Forbidden) },
+		"Waiting":      func() { l.Waiting(1) },
+		"TurnedAway":   func() { l.TurnedAway(limit.LobbyFull) },
 		"Handshake":    func() { g.Answered(attempt(door.Accepted, time.Millisecond)) },
 		"Rejected":     func() { g.Answered(attempt(auth.BadSignature, time.Millisecond)) },
 	}

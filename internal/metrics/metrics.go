@@ -21,6 +21,7 @@ import (
 	"portcullis/internal/gateway/api"
 	"portcullis/internal/gateway/door"
 	"portcullis/internal/hub"
+	"portcullis/internal/limit"
 	"portcullis/internal/listen"
 	"portcullis/internal/session"
 	"portcullis/internal/wire"
@@ -54,6 +55,7 @@ type Metrics struct {
 	gateway  gatewayObserver
 	tls      *tlsObserver
 	keys     *keysObserver
+	lobby    lobbyObserver
 }
 
 // New returns the metrics of a node whose clients may speak these dialects.
@@ -80,6 +82,7 @@ func New(b Build, dialects []wire.Dialect) *Metrics {
 		gateway:  newGateway(f, decided),
 		tls:      newTLS(f),
 		keys:     newKeys(f),
+		lobby:    newLobby(f),
 	}
 }
 
@@ -116,6 +119,9 @@ func (m *Metrics) TLS() listen.Observer { return m.tls }
 
 // Keys hears of the issuers' key sets.
 func (m *Metrics) Keys() jwks.Observer { return m.keys }
+
+// Lobby hears of connections that have no session yet.
+func (m *Metrics) Lobby() limit.LobbyObserver { return &m.lobby }
 
 // Handler answers a scrape, as OpenMetrics where the scraper wants it. Scrapes that come at the same moment share one collection, and those beyond
 // scrapesAtOnce are answered 503. Who may ask is the caller's to decide.

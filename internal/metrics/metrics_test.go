@@ -18,6 +18,7 @@ import (
 	"portcullis/internal/auth"
 	"portcullis/internal/gateway/door"
 	"portcullis/internal/hub"
+	"portcullis/internal/limit"
 	"portcullis/internal/listen"
 	"portcullis/internal/message"
 	"portcullis/internal/metrics"
@@ -173,6 +174,20 @@ func TestAnEventMovesItsSeriesAndNoOther(t *testing.T) {
 			"handshakes_total{fault=server,reason=keys_unavailable,result=rejected}": 1, "handshake_duration_seconds_count{result=rejected}": 1,
 		}},
 
+		{"strangers come and go", func(m *metrics.Metrics) {
+			m.Lobby().Waiting(1)
+			m.Lobby().Waiting(1)
+			m.Lobby().Waiting(-1)
+		}, want{"connections_without_session": 1}},
+		{"there are too many", func(m *metrics.Metrics) {
+			for _, why := range limit.Turns {
+				m.Lobby().TurnedAway(why)
+			}
+		}, want{
+			"connections_turned_away_total{reason=full}": 1, "connections_turned_away_total{reason=displaced}": 1,
+			"connections_turned_away_total{reason=address_full}": 1, "connections_turned_away_total{reason=address_rate}": 1,
+		}},
+
 		{"TLS 1.3", func(m *metrics.Metrics) { m.TLS().Handshake(tls.VersionTLS13) }, want{"tls_handshakes_total{version=1.3}": 1}},
 		{"TLS 1.2", func(m *metrics.Metrics) { m.TLS().Handshake(tls.VersionTLS12) }, want{"tls_handshakes_total{version=1.2}": 1}},
 		{"no TLS", func(m *metrics.Metrics) { m.TLS().HandshakeError(listen.PlainHTTP) }, want{
@@ -237,6 +252,7 @@ func TestAStrangersWordNeverBecomesALabel(t *testing.T) {
 		m.Sessions().Refused(wire.Publish, evil)
 		m.Sessions().Closed(&session.Report{Initiator: session.Client, Reason: evil, Code: 3999})
 		m.Sessions().Closed(&session.Report{Initiator: session.Server, Reason: wire.Draining.Name, Code: 4999})
+		m.Lobby().TurnedAway(evil)
 		m.Gateway().Answered(attempt(evil, 0))
 		m.TLS().Handshake(tls.VersionTLS10)
 		m.TLS().HandshakeError(evil)
@@ -256,6 +272,7 @@ func TestAStrangersWordNeverBecomesALabel(t *testing.T) {
 		"connections_closed_total{initiator=other,reason=other}":       3,
 		"close_frames_sent_total{code=other}":                          3,
 		"handshakes_total{fault=server,reason=other,result=rejected}":  3,
+		"connections_turned_away_total{reason=other}":                  3,
 		"tls_handshakes_total{version=other}":                          3,
 		"tls_handshake_errors_total{reason=other_tls_problems}":        3,
 	} {

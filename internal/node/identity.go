@@ -15,7 +15,6 @@ import (
 	"portcullis/internal/config"
 	"portcullis/internal/gateway/api"
 	"portcullis/internal/gateway/door"
-	"portcullis/internal/limit"
 	"portcullis/internal/tenant"
 	"portcullis/internal/wire"
 )
@@ -27,16 +26,17 @@ func newGates() gates {
 	return gates{auth.NewSlots(runtime.GOMAXPROCS(0)), auth.NewSlots(runtime.GOMAXPROCS(0) / 2)}
 }
 
-// newDoor makes what asks everybody who they are.
+// newDoor makes what asks everybody who they are, and the lobby in front of it.
 func (n *Node) newDoor(g gates, problems []config.Problem) (*door.Door, []config.Problem) {
 	trust, err := proxy.New(proxy.Config{})
 	if err != nil {
 		return nil, append(problems, n.config.Problem("proxy", "%v", err))
 	}
+	n.lobby = n.newLobby(trust.Trusts)
 	return door.New(door.Config{
 		Realms:    n.realms,
 		Proxies:   trust,
-		Addresses: limit.NewAddresses(limit.AddressLimits{}),
+		Addresses: n.newAddresses(),
 		Ledger:    n.ledger,
 		Tickets:   ticket.NewOffice(n.engine.State()),
 		Proofs: dpop.New(dpop.Config{

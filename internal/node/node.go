@@ -22,6 +22,7 @@ import (
 	"portcullis/internal/gateway"
 	"portcullis/internal/gateway/door"
 	"portcullis/internal/hub"
+	"portcullis/internal/limit"
 	"portcullis/internal/listen"
 	"portcullis/internal/metrics"
 	"portcullis/internal/realm"
@@ -54,6 +55,7 @@ type Node struct {
 	hub      *hub.Hub
 	sessions *session.Host
 	gateway  *gateway.Gateway
+	lobby    *limit.Lobby
 	edges    []edge
 	admin    edge
 
@@ -112,12 +114,13 @@ func (n *Node) Listen(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("listen.address: %w; stop what listens there, or take another address", err)
 	}
+	l = n.lobby.Listener(l)
 	if security != nil {
 		l = tls.NewListener(l, security)
 	}
-	n.edges = append(n.edges, edge{l, n.server(n.gateway)})
+	n.edges = append(n.edges, edge{l, n.edgeServer()})
 	if n.options.Plain != nil {
-		n.edges = append(n.edges, edge{n.options.Plain, n.server(n.gateway)})
+		n.edges = append(n.edges, edge{n.lobby.Listener(n.options.Plain), n.edgeServer()})
 	}
 	if l, err = net.Listen("tcp", n.config.Admin.Address); err != nil {
 		return fmt.Errorf("admin.address: %w; stop what listens there, or take another address", err)

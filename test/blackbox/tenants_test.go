@@ -105,6 +105,8 @@ type options struct {
 	listen string // entries of listen
 	admin  string // entries of admin
 	drain  string // entries of drain; without any there is no delay
+	// admission are the entries of admission; without any strangers are not limited, for all clients of the suite come from one address.
+	admission string
 	// Of each tenant.
 	acme, globex tenantOptions
 	// adminToken asks for this token on the admin listener.
@@ -122,6 +124,11 @@ type tenantOptions struct {
 const usualLimits = `connections_per_user: unlimited
 messages_per_second: unlimited
 messages_per_second_per_user: unlimited`
+
+const usualAdmission = `connections: unlimited
+connections_per_address: unlimited
+connections_per_second_per_address: unlimited
+failures_per_minute_per_address: unlimited`
 
 // usualRules are the same for both tenants, so that only the wall between them can tell their channels apart.
 const usualRules = `
@@ -164,8 +171,12 @@ func (o options) write(t *testing.T, folder string) string {
 	if drain == "" {
 		drain = "delay: 0s"
 	}
+	admission := o.admission
+	if admission == "" {
+		admission = usualAdmission
+	}
 	put("portcullis.yaml", "listen:\n"+indent("address: 127.0.0.1:0\n"+door+o.listen)+"admin:\n"+indent(admin)+"drain:\n"+indent(drain)+
-		"log: { format: json, level: debug }\ntenants_dir: tenants\n")
+		"admission:\n"+indent(admission)+"log: { format: json, level: debug }\ntenants_dir: tenants\n")
 	put("tenants/broker-jwks.json", string(broker.JWKS()))
 	for p, own := range map[*party]tenantOptions{acme: o.acme, globex: o.globex} {
 		put("tenants/"+p.id+".yaml", p.file(own))

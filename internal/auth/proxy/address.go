@@ -20,7 +20,7 @@ func (t *Trust) origin(peer netip.Addr, headers []string) netip.Addr {
 				return last
 			}
 			last = a
-			if !t.trusts(a) {
+			if !t.Trusts(a) {
 				return a
 			}
 			if comma < 0 {

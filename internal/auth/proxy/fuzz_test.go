@@ -61,7 +61,7 @@ func FuzzForwardedFor(f *testing.F) {
 			if a == got {
 				return
 			}
-			if !trust.trusts(a) {
+			if !trust.Trusts(a) {
 				t.Fatalf("%q gave %v, beyond %v", header, got, a)
 			}
 		}

@@ -87,7 +87,7 @@ func (t *Trust) Read(r *http.Request) (c Client, err error) {
 	if r.TLS != nil {
 		c.Chain = r.TLS.PeerCertificates
 	}
-	if known && t.trusts(peer) {
+	if known && t.Trusts(peer) {
 		c.Proxied = true
 		c.Address = t.origin(peer, r.Header.Values("X-Forwarded-For"))
 	}
@@ -115,8 +115,8 @@ func (t *Trust) forwarded(h http.Header) ([]*x509.Certificate, error) {
 	return readClientCert(h.Values("Client-Cert"), h.Values("Client-Cert-Chain"))
 }
 
-// trusts reports whether an address is a proxy's.
-func (t *Trust) trusts(a netip.Addr) bool {
+// Trusts reports whether an address is a proxy's.
+func (t *Trust) Trusts(a netip.Addr) bool {
 	return slices.ContainsFunc(t.config.Trusted, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 

@@ -1,0 +1,34 @@
+package node
+
+import (
+	"net/http"
+	"net/netip"
+
+	"portcullis/internal/limit"
+)
+
+// newLobby makes what bounds connections that have no session yet. Trusted proxies stand for many clients.
+func (n *Node) newLobby(proxies func(netip.Addr) bool) *limit.Lobby {
+	a := n.config.Admission
+	return limit.NewLobby(limit.LobbyLimits{
+		Connections:                    int(a.Connections),
+		ConnectionsPerAddress:          int(a.ConnectionsPerAddress),
+		ConnectionsPerSecondPerAddress: int(a.ConnectionsPerSecondPerAddress),
+	}, proxies, n.metrics.Lobby())
+}
+
+// newAddresses makes what bounds requests and failed attempts by the address of the client, also behind proxies.
+func (n *Node) newAddresses() *limit.Addresses {
+	a := n.config.Admission
+	return limit.NewAddresses(limit.AddressLimits{
+		RequestsPerSecond: int(a.ConnectionsPerSecondPerAddress),
+		FailuresPerMinute: int(a.FailuresPerMinutePerAddress),
+	})
+}
+
+// edgeServer is the clients' server. It tells the lobby who is in.
+func (n *Node) edgeServer() *http.Server {
+	s := n.server(n.gateway)
+	s.ConnState = n.lobby.ConnState
+	return s
+}
