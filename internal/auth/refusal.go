@@ -34,6 +34,7 @@ const (
 	TokenExpired         Reason = "token_expired"
 	TokenNotYetValid     Reason = "token_not_yet_valid"
 	TokenTooLongLived    Reason = "token_too_long_lived"
+	TokenReplayed        Reason = "token_replayed" // a logout token that was taken before
 	TokenBound           Reason = "token_bound"    // a cnf that the gateway cannot check, or that does not fit
 	ProofInvalid         Reason = "proof_invalid"  // a DPoP proof that does not fit (RFC 9449, section 4.3)
 	ProofReplayed        Reason = "proof_replayed" // a DPoP proof that was used before

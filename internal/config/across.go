@@ -7,7 +7,7 @@ func (c *Config) across() (problems []Problem) {
 	add := func(p Problem) { problems = append(problems, p) }
 	type choice struct{ issuer, claim, audience string }
 	type place struct{ keys, of string }
-	chosen := make(map[choice]string)
+	chosen, reported := make(map[choice]string), make(map[choice]string)
 	places := make(map[string]place)
 	ids := make(map[string]bool)
 	for i := range c.Tenants {
@@ -23,6 +23,13 @@ func (c *Config) across() (problems []Problem) {
 				add(t.Problem(path, "issuer %q with audience %q already chooses %s; use an audience for each", issuer.Issuer, issuer.Audience, other))
 			}
 			chosen[key] = here
+			for _, report := range []struct{ key, audience string }{{"logout_audience", issuer.LogoutAudience}, {"events_audience", issuer.EventsAudience}} {
+				key := choice{issuer.Issuer, report.key, report.audience}
+				if other, taken := reported[key]; taken && report.audience != "" && other != t.ID {
+					add(t.Problem(path+"."+report.key, "%q of issuer %q is tenant %s's too; use one for each", report.audience, issuer.Issuer, other))
+				}
+				reported[key] = t.ID
+			}
 			keys := issuer.JWKSURI + string(issuer.JWKSFile)
 			if first, known := places[issuer.Issuer]; known && first.keys != keys {
 				add(t.Problem(path, "reads the keys of issuer %q from %s, and %s from %s; an issuer has one set of keys, so name one place",

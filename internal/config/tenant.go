@@ -39,6 +39,14 @@ type Issuer struct {
 	// The claim that holds the audience: client_id for services whose tokens have no aud. Default aud.
 	AudienceClaim string `yaml:"audience_claim" default:"aud"`
 
+	// The aud of its logout tokens (OpenID Connect Back-Channel Logout), most often the id of a client, sent to POST /v1/logout. No default: without it the issuer
+	// cannot log users out of this tenant. Two tenants of one issuer have different ones.
+	LogoutAudience string `yaml:"logout_audience"`
+
+	// The aud of its security event tokens (RFC 8417, Shared Signals), sent to POST /v1/security-events as RFC 8935 says. No default: without it such tokens are refused. Two
+	// tenants of one issuer have different ones.
+	EventsAudience string `yaml:"events_audience"`
+
 	// Its public keys, a JWK Set in a file. Excludes jwks_uri; one of the two must be given.
 	JWKSFile File `yaml:"jwks_file"`
 

@@ -128,7 +128,7 @@ func (g *Gateway) connect(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		g.config.Door.Accept(a.caller)
 	case answered:
-		g.config.Door.Record(r, a.caller, err)
+		g.config.Door.Deny(r, a.caller, err) // the library has answered
 	default:
 		g.config.Door.Refuse(w, r, a.caller, err)
 	}

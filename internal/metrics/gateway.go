@@ -45,7 +45,7 @@ func newGateway(f promauto.Factory, d decisions) gatewayObserver {
 	handshakes, requests := make(rows[auth.Reason]), make(rows[request])
 	add := func(reason auth.Reason, result string, fault door.Fault) {
 		handshakes.row(reason, result, string(fault), string(reason))
-		for _, p := range []door.Purpose{door.TicketMint, door.API} {
+		for _, p := range door.Purposes[1:] {
 			requests.row(request{p, reason}, string(p), result, string(fault), string(reason))
 		}
 	}
@@ -75,7 +75,7 @@ func newGateway(f promauto.Factory, d decisions) gatewayObserver {
 				"for; a wave of client ones is a client's mistake, an expired key, or an attack.",
 			[]string{"result", "fault", "reason"}, handshakes, rejected, string(door.ServerFault), other),
 		requests: newCounters(f, "api_requests_total",
-			"Requests of the HTTP API whose sender was asked who it is, by purpose (ticket, api), result, fault and reason, as for handshakes. One whose body cannot be used "+
+			"Requests of the HTTP API whose sender was asked who it is, by purpose (ticket, api, and notice of an identity service), result, fault and reason, as for handshakes. One whose body cannot be used "+
 				"is not among them.",
 			[]string{"purpose", "result", "fault", "reason"}, requests, string(door.API), rejected, string(door.ServerFault), other),
 		accepted: durations.WithLabelValues(accepted),

@@ -10,6 +10,7 @@ import (
 
 	"portcullis/internal/acl"
 	"portcullis/internal/auth"
+	"portcullis/internal/auth/jwt"
 	"portcullis/internal/auth/jwt/jwks"
 	"portcullis/internal/auth/mtls"
 	"portcullis/internal/limit"
@@ -36,7 +37,7 @@ func (t *Tenant) AllowsOrigin(origin string) bool {
 type Snapshot struct {
 	log          *slog.Logger
 	tenants      map[tenant.ID]*Tenant
-	tokens       auth.Verifier       // nil without an issuer
+	tokens       *jwt.Verifier       // nil without an issuer
 	certificates *mtls.Verifier      // nil without an authority
 	keys         []*jwks.Source      // run by Run
 	origins      map[string]struct{} // of all tenants
@@ -59,6 +60,22 @@ func (s *Snapshot) Belongs(p *auth.Principal, now time.Time) (*Tenant, error) {
 		return nil, auth.Refuse(auth.TokenExpired, "the credential ended at %s", p.Expires.UTC().Format(time.RFC3339))
 	}
 	return t, s.CheckCertificate(p, now)
+}
+
+// Logout verifies a logout token, and says whom it ends. Errors wrap an [*auth.Refusal].
+func (s *Snapshot) Logout(ctx context.Context, token string, now time.Time) (*jwt.Ended, error) {
+	if s.tokens == nil {
+		return nil, auth.Refuse(auth.BadIssuer, "no tenant has an issuer of tokens")
+	}
+	return s.tokens.Logout(ctx, token, now)
+}
+
+// SecurityEvent verifies a security event token, and says whom it ends. Errors wrap an [*auth.Refusal].
+func (s *Snapshot) SecurityEvent(ctx context.Context, token string, now time.Time) (*jwt.Ended, error) {
+	if s.tokens == nil {
+		return nil, auth.Refuse(auth.BadIssuer, "no tenant has an issuer of tokens")
+	}
+	return s.tokens.SecurityEvent(ctx, token, now)
 }
 
 // CheckCertificate asks again about the certificate that p showed, if any.

@@ -30,10 +30,8 @@ func (e *entry) believes(t *jws.Token, c *auth.Credential, now time.Time) error 
 	if err := admits(t, e.Algorithms, e.Types); err != nil {
 		return err
 	}
-	for _, beginning := range e.foreign {
-		if strings.HasPrefix(t.Claims.Subject, beginning) {
-			return auth.Refuse(auth.BadSubject, "sub begins with %q, which marks the users of another issuer or of certificates", beginning)
-		}
+	if err := e.own(t.Claims.Subject); err != nil {
+		return err
 	}
 	if err := e.inTime(&t.Claims, now); err != nil {
 		return err
@@ -64,6 +62,16 @@ func possessed(bound jws.Confirmation, c *auth.Credential) error {
 }
 
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+
+// own makes sure that a subject is the issuer's to name.
+func (e *entry) own(subject string) error {
+	for _, beginning := range e.foreign {
+		if strings.HasPrefix(subject, beginning) {
+			return auth.Refuse(auth.BadSubject, "sub begins with %q, which marks the users of another issuer or of certificates", beginning)
+		}
+	}
+	return nil
+}
 
 // inTime checks the token's times. A time may be as far off as the leeway allows, on either side.
 func (e *entry) inTime(c *jws.Claims, now time.Time) error {

@@ -13,6 +13,8 @@ import (
 type issuer struct {
 	keys    *jwks.Source
 	entries map[audience]*entry
+	// logouts and events are the entries by the audience of what the issuer reports.
+	logouts, events map[string]*entry
 
 	// What at least one entry uses.
 	claims, algorithms, types []string
@@ -23,6 +25,12 @@ type audience struct{ claim, text string }
 
 func (i *issuer) add(e *entry) {
 	i.entries[audience{e.AudienceClaim, e.Audience}] = e
+	if e.LogoutAudience != "" {
+		i.logouts[e.LogoutAudience] = e
+	}
+	if e.EventsAudience != "" {
+		i.events[e.EventsAudience] = e
+	}
 	i.claims = union(i.claims, e.AudienceClaim)
 	i.algorithms = union(i.algorithms, e.Algorithms...)
 	i.types = union(i.types, e.Types...)

@@ -35,6 +35,10 @@ type Issuer struct {
 	Audience      string
 	AudienceClaim string
 
+	// LogoutAudience is the aud of the issuer's logout tokens, most often a client id; EventsAudience that of its security event tokens. Without them it cannot report
+	// such things to this tenant. Two tenants of one issuer have different ones.
+	LogoutAudience, EventsAudience string
+
 	// Algorithms are some of [Algorithms]; by default [DefaultAlgorithms].
 	Algorithms []string
 	// Types are the media types that the header's typ may name, in any case; "" stands for a token without typ. By default they are

@@ -96,7 +96,7 @@ func overlap(a, b string) bool { return strings.HasPrefix(a, b) || strings.HasPr
 // distinct finds entries between which a token could not choose, and entries of one issuer that would disagree on its keys.
 func distinct(entries []*entry) []error {
 	type choice struct{ issuer, audience, claim string }
-	chosen := make(map[choice]*entry)
+	chosen, reports := make(map[choice]*entry), make(map[choice]*entry)
 	first := make(map[string]*entry)
 	var problems []error
 	for _, e := range entries {
@@ -106,6 +106,14 @@ func distinct(entries []*entry) []error {
 				other.Tenant, e.Tenant, c.issuer, c.claim, c.audience))
 		}
 		chosen[c] = e
+		for _, report := range []struct{ setting, audience string }{{"logout_audience", e.LogoutAudience}, {"events_audience", e.EventsAudience}} {
+			r := choice{e.Issuer.Issuer, report.audience, report.setting}
+			if other := reports[r]; other != nil && report.audience != "" && other.Tenant != e.Tenant {
+				problems = append(problems, fmt.Errorf("tenants %s and %s both have %s %q for issuer %q; a report must choose one tenant",
+					other.Tenant, e.Tenant, report.setting, report.audience, r.issuer))
+			}
+			reports[r] = e
+		}
 		if other := first[c.issuer]; other == nil {
 			first[c.issuer] = e
 		} else if other.Keys.Location() != e.Keys.Location() {

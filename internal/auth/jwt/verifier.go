@@ -27,7 +27,7 @@ func NewVerifier(issuers []Issuer, gate auth.Gate) (*Verifier, error) {
 	for _, e := range entries {
 		i := v.issuers[e.Issuer.Issuer]
 		if i == nil {
-			i = &issuer{keys: e.Keys, entries: make(map[audience]*entry)}
+			i = &issuer{keys: e.Keys, entries: make(map[audience]*entry), logouts: make(map[string]*entry), events: make(map[string]*entry)}
 			v.issuers[e.Issuer.Issuer] = i
 		}
 		i.add(e)
@@ -51,7 +51,7 @@ func (v *Verifier) Verify(ctx context.Context, c auth.Credential, now time.Time)
 	if err := admits(t, i.algorithms, i.types); err != nil {
 		return nil, err
 	}
-	if err := v.signed(ctx, i, t, now); err != nil {
+	if err := v.verify(ctx, i, t.Claims.Issuer, t.Header, t.Signed, t.Signature, now); err != nil {
 		return nil, err
 	}
 	e, err := i.choose(t)
@@ -64,9 +64,9 @@ func (v *Verifier) Verify(ctx context.Context, c auth.Credential, now time.Time)
 	return e.principal(t, c.Method)
 }
 
-// signed verifies the signature with the issuer's key for it.
-func (v *Verifier) signed(ctx context.Context, i *issuer, t *jws.Token, now time.Time) error {
-	key, err := i.keys.Lookup(now, t.Header.KeyID, t.Header.Algorithm)
+// verify verifies a signature with the issuer's key for it.
+func (v *Verifier) verify(ctx context.Context, i *issuer, name string, h jws.Header, signed string, signature []byte, now time.Time) error {
+	key, err := i.keys.Lookup(now, h.KeyID, h.Algorithm)
 	if err != nil {
 		return err
 	}
@@ -74,8 +74,8 @@ func (v *Verifier) signed(ctx context.Context, i *issuer, t *jws.Token, now time
 		return err
 	}
 	defer v.gate.Release()
-	if err := VerifySignature(t.Header.Algorithm, t.Signed, t.Signature, key); err != nil {
-		return auth.Refuse(auth.BadSignature, "iss %.128q, kid %.64q, alg %s: %w", t.Claims.Issuer, t.Header.KeyID, t.Header.Algorithm, err)
+	if err := VerifySignature(h.Algorithm, signed, signature, key); err != nil {
+		return auth.Refuse(auth.BadSignature, "iss %.128q, kid %.64q, alg %s: %w", name, h.KeyID, h.Algorithm, err)
 	}
 	return nil
 }

@@ -107,7 +107,7 @@ func (x *index) find(p *auth.Principal, now time.Time) *Revocation {
 			if key.value == "" {
 				continue
 			}
-			if r := x.named[key]; r != nil && r.old(p) && !r.over(now) {
+			if r := x.named[key]; r != nil && (key.kind == Session || r.old(p)) && !r.over(now) {
 				return r
 			}
 		}

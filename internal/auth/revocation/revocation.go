@@ -38,7 +38,8 @@ type Revocation struct {
 	Issuer string
 	// User, beside a session, also ends what this user was given without any sid: nobody can tell to which session that belongs.
 	User string
-	// Before leaves alone what was issued later. A credential that does not say when it was issued counts as older. Zero ends all.
+	// Before leaves alone what was issued later. A credential that does not say when it was issued counts as older. Zero ends all. Beside a session it is about what the user was
+	// given without a sid: the session itself ended for good.
 	Before time.Time
 	// Until is when nothing that it could end can be valid any more; zero is never.
 	Until  time.Time
@@ -108,20 +109,20 @@ func fingerprint(s string) bool {
 
 // Ends reports whether p's credential is one that r names.
 func (r *Revocation) Ends(p *auth.Principal) bool {
-	if p.Tenant != r.Tenant || !r.old(p) || r.Issuer != "" && r.Issuer != p.Issuer {
+	if p.Tenant != r.Tenant || r.Issuer != "" && r.Issuer != p.Issuer {
 		return false
 	}
 	switch r.Kind {
 	case Token:
-		return p.TokenID == r.Value
+		return r.old(p) && p.TokenID == r.Value
 	case User:
-		return p.User == r.Value
+		return r.old(p) && p.User == r.Value
 	case Session:
-		return p.Session == r.Value || p.Session == "" && r.User != "" && p.User == r.User
+		return p.Session == r.Value || p.Session == "" && r.User != "" && r.old(p) && p.User == r.User
 	case Key:
-		return p.KeyID == r.Value
+		return r.old(p) && p.KeyID == r.Value
 	case Certificate:
-		return p.Certificate != nil && hex.EncodeToString(p.Certificate.Fingerprint[:]) == r.Value
+		return r.old(p) && p.Certificate != nil && hex.EncodeToString(p.Certificate.Fingerprint[:]) == r.Value
 	}
 	return false
 }

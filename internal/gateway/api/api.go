@@ -74,6 +74,8 @@ func (a *API) Routes(r chi.Router) {
 	r.Post("/v1/tickets", mint)
 	r.Options("/v1/tickets", mint)
 	r.Post("/v1/revocations", a.asked(door.API, a.revoke))
+	r.Post("/v1/logout", a.logout)
+	r.Post("/v1/security-events", a.event)
 }
 
 // asked leads a request through the door.

@@ -4,6 +4,7 @@ package door
 
 import (
 	"context"
+	"crypto/x509"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -53,10 +54,11 @@ const (
 	Handshake  Purpose = "handshake"
 	TicketMint Purpose = "ticket"
 	API        Purpose = "api"
+	Notice     Purpose = "notice" // of an identity service, which shows no credential but its signature
 )
 
 // Purposes lists every purpose, for label sets that are created at zero.
-var Purposes = []Purpose{Handshake, TicketMint, API}
+var Purposes = []Purpose{Handshake, TicketMint, API, Notice}
 
 // ways are where each purpose may carry a credential.
 var ways = map[Purpose]auth.Ways{
@@ -70,6 +72,7 @@ type Caller struct {
 	Started    time.Time
 	Address    netip.Addr // of the client, also behind trusted proxies; the zero Addr where it cannot be known
 	Proxied    bool
+	chain      []*x509.Certificate // the client's, not looked at yet
 	Credential auth.Credential
 	Offered    []string // subprotocols
 	// Principal and Tenant are set together, once the credential is believed.
@@ -79,11 +82,11 @@ type Caller struct {
 	Failures int
 }
 
-// Ask asks r every question about who sent it, cheap ones before expensive ones. What is known of a caller who is refused stands in it too.
-func (d *Door) Ask(r *http.Request, p Purpose, now time.Time) (*Caller, error) {
+// Meet finds out where r comes from, and whether that address may try at all.
+func (d *Door) Meet(r *http.Request, p Purpose, now time.Time) (*Caller, error) {
 	c := &Caller{Purpose: p, Started: now}
 	client, err := d.config.Proxies.Read(r)
-	c.Address, c.Proxied = client.Address, client.Proxied
+	c.Address, c.Proxied, c.chain = client.Address, client.Proxied, client.Chain
 	if err != nil {
 		return c, err
 	}
@@ -93,7 +96,16 @@ func (d *Door) Ask(r *http.Request, p Purpose, now time.Time) (*Caller, error) {
 	if retry, ok := d.config.Addresses.Allowed(now, c.Address); !ok {
 		return c, limited(auth.AddressLimited, retry, "too many attempts from %v failed", c.Address)
 	}
-	if c.Credential, c.Offered, err = auth.FromRequest(r, client.Chain, ways[p]); err != nil {
+	return c, nil
+}
+
+// Ask asks r every question about who sent it, cheap ones before expensive ones. What is known of a caller who is refused stands in it too.
+func (d *Door) Ask(r *http.Request, p Purpose, now time.Time) (*Caller, error) {
+	c, err := d.Meet(r, p, now)
+	if err != nil {
+		return c, err
+	}
+	if c.Credential, c.Offered, err = auth.FromRequest(r, c.chain, ways[p]); err != nil {
 		return c, err
 	}
 	if err := d.believe(r, c); err != nil {

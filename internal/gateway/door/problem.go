@@ -27,6 +27,13 @@ func (d *Door) Accept(c *Caller) {
 	d.config.Observer.Answered(&Attempt{Caller: c, Reason: Accepted, Fault: NoFault, Took: time.Since(c.Started)})
 }
 
+// Deny records a caller to whom somebody else says no, in words of its own, and returns what the table says.
+func (d *Door) Deny(r *http.Request, c *Caller, err error) Answer {
+	a := AnswerTo(err)
+	d.record(r, c, a, err, newInstance())
+	return a
+}
+
 // Refuse answers a caller. It is told what the table says; the reason is the operator's, found by the problem's instance.
 func (d *Door) Refuse(w http.ResponseWriter, r *http.Request, c *Caller, err error) {
 	a, instance := AnswerTo(err), newInstance()
@@ -37,11 +44,6 @@ func (d *Door) Refuse(w http.ResponseWriter, r *http.Request, c *Caller, err err
 	}
 	AnswerWith(w, problem.Problem{Code: a.Code, Detail: a.Detail, Instance: "urn:portcullis:" + string(c.Purpose) + ":" + instance, Retry: retryAfter(a, err)})
 	d.record(r, c, a, err, instance)
-}
-
-// Record notes a caller who was refused by an answer that somebody else wrote.
-func (d *Door) Record(r *http.Request, c *Caller, err error) {
-	d.record(r, c, AnswerTo(err), err, newInstance())
 }
 
 func (d *Door) record(r *http.Request, c *Caller, a Answer, err error, instance string) {

@@ -74,6 +74,7 @@ var Answers = []Answer{
 	{auth.TokenExpired, wire.TokenExpired, ClientFault, "the token has expired: get a new one"},
 	{auth.TokenNotYetValid, wire.Unauthorized, ClientFault, notBelieved},
 	{auth.TokenTooLongLived, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.TokenReplayed, wire.Unauthorized, ClientFault, notBelieved},
 	{auth.TokenBound, wire.Unauthorized, ClientFault, notBelieved},
 	{auth.ProofInvalid, wire.Unauthorized, ClientFault, notBelieved},
 	{auth.ProofReplayed, wire.Unauthorized, ClientFault, notBelieved},

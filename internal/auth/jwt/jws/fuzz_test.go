@@ -232,3 +232,32 @@ func FuzzReadProof(f *testing.F) {
 		}
 	})
 }
+
+// Whatever the bytes, ReadEvent refuses them with a reason, or they report exactly one event, to somebody, with an id and a time, and no header chooses its own key.
+func FuzzReadEvent(f *testing.F) {
+	const logout = `{"iss":"https://id","aud":"c","iat":1767225600,"exp":1767225700,"jti":"a","sid":"s","events":{"http://schemas.openid.net/event/backchannel-logout":{}}}`
+	f.Add(`{"alg":"ES256","typ":"logout+jwt"}`, logout)
+	f.Add(`{"alg":"ES256","typ":"secevent+jwt"}`, `{"iss":"https://id","aud":["c"],"iat":1,"jti":"a","events":{"x":{}},"sub_id":{"format":"complex","user":{}}}`)
+	f.Add(`{"alg":"none"}`, strings.Replace(logout, "{}", "1", 1))
+	f.Fuzz(func(t *testing.T, header, claims string) {
+		e, err := jws.ReadEvent(token(header, claims))
+		if err != nil {
+			if auth.ReasonOf(err) == "" {
+				t.Fatalf("an error without a reason: %v", err)
+			}
+			return
+		}
+		if e.ID == "" || e.IssuedAt.IsZero() || e.Issuer == "" || len(e.Audience) == 0 || len(e.Events) != 1 || !e.Events[0].Value.IsObject() {
+			t.Fatalf("got %+v", e)
+		}
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(header), &members); err != nil {
+			t.Fatalf("%s was read: %v", header, err)
+		}
+		for _, name := range []string{"crit", "jwk", "jku", "x5u", "x5c", "b64", "zip"} {
+			if _, there := members[name]; there {
+				t.Fatalf("an event with %s was read", name)
+			}
+		}
+	})
+}
