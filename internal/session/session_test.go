@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -318,7 +319,8 @@ func TestNothingIsDoneForACredentialThatEnded(t *testing.T) {
 		}
 		s.book.mu.Lock()
 		defer s.book.mu.Unlock()
-		if len(s.book.reports) == 0 || s.book.reports[0].Reason != "credential_expired" {
+		// bob may have been too slow for ana: then he ended first.
+		if !slices.ContainsFunc(s.book.reports, func(r session.Report) bool { return r.Reason == "credential_expired" }) {
 			t.Errorf("got %+v, want ana's credential to have ended", s.book.reports)
 		}
 	})
