@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"encoding/binary"
 	"hash/maphash"
 	"net/netip"
 	"sync"
@@ -11,13 +12,17 @@ import (
 type AddressLimits struct {
 	RequestsPerSecond int // with a burst of twice itself
 	FailuresPerMinute int // attempts with a credential that was not believed; all of them may come at once
+	// Exempt addresses are not limited: those of proxies, which stand for many clients. nil for none.
+	Exempt func(netip.Addr) bool
 }
 
-// Addresses counts what comes from where. An IPv6 address counts by its /64, which is what one customer has. It knows about [maxAddresses] addresses; of more, those that
-// were silent longest are forgotten, so that one that is limited stays so while it goes on.
+// Addresses counts what comes from where. An IPv6 address counts by its /64, which is what one customer has. It knows about [maxAddresses] of them; of more, those that
+// were silent longest are forgotten, and last those whose attempts have run out. It is safe for concurrent use.
 type Addresses struct {
 	// Set by NewAddresses, then read-only.
 	requests, failures quota
+	exempt             func(netip.Addr) bool
+	start              time.Time // times are counted from here, by a clock that nobody sets back
 	seed               maphash.Seed
 	shards             [addressShards]addressShard
 }
@@ -32,12 +37,24 @@ const (
 type addressShard struct {
 	// Guarded by mu.
 	mu         sync.Mutex
-	young, old map[netip.Addr]account
+	young, old map[customer]account
+}
+
+// customer is who counts as one: an IPv4 address, or the first half of an IPv6 address. They do not meet: a half below 2^32 is of ::/32, where only ::1 is anybody's.
+type customer uint64
+
+func customerOf(addr netip.Addr) customer {
+	if addr = addr.Unmap(); addr.Is4() {
+		b := addr.As4()
+		return customer(binary.BigEndian.Uint32(b[:]))
+	}
+	b := addr.As16()
+	return customer(binary.BigEndian.Uint64(b[:8]))
 }
 
 // account is what one address has used up.
 type account struct {
-	requests, failures int64 // when each quota is whole again, in nanoseconds since 1970
+	requests, failures int64 // when each quota is whole again, in nanoseconds since the start
 	failed             uint32
 }
 
@@ -65,20 +82,29 @@ func NewAddresses(l AddressLimits) *Addresses {
 	a := &Addresses{
 		requests: newQuota(l.RequestsPerSecond, time.Second, 2*l.RequestsPerSecond),
 		failures: newQuota(l.FailuresPerMinute, time.Minute, l.FailuresPerMinute),
+		exempt:   l.Exempt,
+		start:    time.Now(),
 		seed:     maphash.MakeSeed(),
 	}
 	for i := range a.shards {
-		a.shards[i].young = make(map[netip.Addr]account)
+		a.shards[i].young = make(map[customer]account)
 	}
 	return a
 }
 
+// counts reports whether an address is limited at all.
+func (a *Addresses) counts(addr netip.Addr) bool {
+	return addr.IsValid() && (a.exempt == nil || !a.exempt(addr.Unmap()))
+}
+
+func (a *Addresses) since(now time.Time) int64 { return int64(max(0, now.Sub(a.start))) }
+
 // Request counts one request from addr. Over the limit it counts nothing, and says after how long one is allowed.
 func (a *Addresses) Request(now time.Time, addr netip.Addr) (retry time.Duration, ok bool) {
-	if a.requests.each == 0 || !addr.IsValid() {
+	if a.requests.each == 0 || !a.counts(addr) {
 		return 0, true
 	}
-	at := now.UnixNano()
+	at := a.since(now)
 	l := a.open(addr)
 	defer l.close()
 	if retry = a.requests.wait(l.requests, at); retry == 0 {
@@ -89,21 +115,21 @@ func (a *Addresses) Request(now time.Time, addr netip.Addr) (retry time.Duration
 
 // Allowed reports whether addr has failed attempts left, or after how long it has.
 func (a *Addresses) Allowed(now time.Time, addr netip.Addr) (retry time.Duration, ok bool) {
-	if a.failures.each == 0 || !addr.IsValid() {
+	if a.failures.each == 0 || !a.counts(addr) {
 		return 0, true
 	}
 	l := a.open(addr)
 	defer l.close()
-	retry = a.failures.wait(l.failures, now.UnixNano())
+	retry = a.failures.wait(l.failures, a.since(now))
 	return retry, retry == 0
 }
 
 // Failed counts a failed attempt from addr, and reports whether it was the last that it had: true once for each time that it runs out.
 func (a *Addresses) Failed(now time.Time, addr netip.Addr) (spent bool) {
-	if !addr.IsValid() {
+	if !a.counts(addr) {
 		return false
 	}
-	at := now.UnixNano()
+	at := a.since(now)
 	l := a.open(addr)
 	defer l.close()
 	l.failed++
@@ -117,7 +143,7 @@ func (a *Addresses) Failed(now time.Time, addr netip.Addr) (spent bool) {
 
 // Succeeded returns how many attempts of addr had failed since the last one that did not. It gives nothing back of what they cost.
 func (a *Addresses) Succeeded(addr netip.Addr) (failures int) {
-	if !addr.IsValid() {
+	if !a.counts(addr) {
 		return 0
 	}
 	l := a.open(addr)
@@ -126,25 +152,26 @@ func (a *Addresses) Succeeded(addr netip.Addr) (failures int) {
 	return failures
 }
 
-// ledger is one address's account while it is looked at.
+// ledger is one customer's account while it is looked at.
 type ledger struct {
 	account
-	before account
-	young  bool
-	addr   netip.Addr
-	shard  *addressShard
+	before    account
+	young     bool
+	customer  customer
+	shard     *addressShard
+	addresses *Addresses
 }
 
 // open looks an account up. Its shard is locked until close.
 func (a *Addresses) open(addr netip.Addr) ledger {
-	addr = customer(addr)
-	s := &a.shards[maphash.Comparable(a.seed, addr)&(addressShards-1)]
+	c := customerOf(addr)
+	s := &a.shards[maphash.Comparable(a.seed, c)%addressShards]
 	s.mu.Lock()
-	acc, young := s.young[addr]
+	acc, young := s.young[c]
 	if !young {
-		acc = s.old[addr]
+		acc = s.old[c]
 	}
-	return ledger{acc, acc, young, addr, s}
+	return ledger{acc, acc, young, c, s, a}
 }
 
 // close keeps the account where there is anything to keep.
@@ -155,16 +182,22 @@ func (l *ledger) close() {
 		return
 	}
 	if !l.young && len(s.young) >= perGeneration {
-		s.old, s.young = s.young, make(map[netip.Addr]account, perGeneration/8)
+		s.old, s.young = s.young, l.addresses.remembered(s.old)
 	}
-	s.young[l.addr] = l.account
+	s.young[l.customer] = l.account
 }
 
-// customer returns the address by which a client counts.
-func customer(addr netip.Addr) netip.Addr {
-	if addr = addr.Unmap().WithZone(""); addr.Is4() {
-		return addr
+// remembered returns the generation that follows on old: those of it whose attempts have run out, as long as they are at most half of one. Whoever wants to be forgotten
+// must bring that many who used up all theirs.
+func (a *Addresses) remembered(old map[customer]account) map[customer]account {
+	now, next := a.since(time.Now()), make(map[customer]account, perGeneration/8)
+	for c, acc := range old {
+		if len(next) == perGeneration/2 {
+			break
+		}
+		if a.failures.each > 0 && a.failures.wait(acc.failures, now) > 0 {
+			next[c] = acc
+		}
 	}
-	prefix, _ := addr.Prefix(64)
-	return prefix.Addr()
+	return next
 }

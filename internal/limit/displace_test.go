@@ -22,7 +22,7 @@ type small struct {
 }
 
 func newSmall(t *testing.T) *small {
-	w := &small{testnet.Listen(), &porter{turned: make(map[limit.Turned]int)}, make(chan struct{})}
+	w := &small{listener: testnet.Listen(), porter: &porter{turned: make(map[limit.Turned]int)}, answer: make(chan struct{})}
 	lobby := limit.NewLobby(limit.LobbyLimits{Connections: 2}, nil, w.porter)
 	s := &http.Server{ConnState: lobby.ConnState, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 30 * time.Second,
 		Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -35,7 +35,14 @@ func newSmall(t *testing.T) *small {
 		})}
 	done := make(chan struct{})
 	go func() { s.Serve(lobby.Listener(w.listener)); close(done) }()
-	t.Cleanup(func() { s.Close(); <-done })
+	t.Cleanup(func() {
+		s.Close()
+		<-done
+		synctest.Wait()
+		if got := lobby.Held(); got != 0 {
+			t.Errorf("the lobby still holds %d things of connections that have ended", got)
+		}
+	})
 	return w
 }
 
@@ -170,6 +177,42 @@ func TestEveryPlaceComesBack(t *testing.T) {
 			w.has(t, 2, 0, 2*(i+1))
 			time.Sleep(5 * time.Second)
 			w.has(t, 0, 0, 2*(i+1))
+		}
+	})
+}
+
+// A request that was just there when its connection lost the place gives that back once, not twice.
+func TestADisplacedConnectionHasNoPlaceAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		listener := testnet.Listen()
+		p := &porter{turned: make(map[limit.Turned]int)}
+		lobby := limit.NewLobby(limit.LobbyLimits{Connections: 1}, nil, p)
+		accepted := lobby.Listener(listener)
+		come := func() (client, server net.Conn) {
+			go func() { client, _ = listener.Dial(context.Background()) }()
+			server, err := accepted.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			lobby.ConnState(server, http.StateNew)
+			time.Sleep(time.Second)
+			return client, server
+		}
+		_, first := come()
+		second, behind := come()
+		lobby.ConnState(first, http.StateActive)
+		lobby.ConnState(first, http.StateIdle)
+		time.Sleep(time.Second)
+		_, third := come()
+		if open(second) {
+			t.Error("the third did not take the place of the second")
+		}
+		for _, c := range []net.Conn{first, behind, third} {
+			lobby.ConnState(c, http.StateClosed)
+		}
+		if got := lobby.Held(); got != 0 {
+			t.Errorf("the lobby still holds %d things of connections that have ended", got)
 		}
 	})
 }

@@ -55,7 +55,7 @@ type Lobby struct {
 	// Guarded by mu.
 	mu        sync.Mutex
 	guests    map[net.Conn]*guest
-	from      map[netip.Addr]int
+	from      map[customer]int
 	silent    list.List // of *guest; the one that has been silent longest first
 	displaced int       // of guests; they are closed and not gone yet
 }
@@ -63,7 +63,8 @@ type Lobby struct {
 // guest is one connection in the lobby. All of it is guarded by the lobby's mu.
 type guest struct {
 	conn      net.Conn
-	addr      netip.Addr    // by which it counts; not valid where it does not
+	customer  customer
+	counts    bool          // by its customer
 	silent    *list.Element // nil while a request is being answered
 	since     time.Time     // it is silent
 	displaced bool
@@ -73,7 +74,7 @@ type guest struct {
 func NewLobby(l LobbyLimits, exempt func(netip.Addr) bool, o LobbyObserver) *Lobby {
 	return &Lobby{
 		limits: l, exempt: exempt, observer: o, rates: NewAddresses(AddressLimits{RequestsPerSecond: l.ConnectionsPerSecondPerAddress}),
-		guests: make(map[net.Conn]*guest), from: make(map[netip.Addr]int),
+		guests: make(map[net.Conn]*guest), from: make(map[customer]int),
 	}
 }
 
@@ -123,11 +124,11 @@ func (l *Lobby) ConnState(c net.Conn, s http.ConnState) {
 
 // place finds a place for c, and tells who has to go for it: nobody, c itself, or another.
 func (l *Lobby) place(c net.Conn, now time.Time) (loser net.Conn, why Turned) {
-	addr := l.counted(c)
+	addr, counts := l.counted(c)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if addr.IsValid() {
-		if l.limits.ConnectionsPerAddress != Unlimited && l.from[addr] >= l.limits.ConnectionsPerAddress {
+	if counts {
+		if l.limits.ConnectionsPerAddress != Unlimited && l.from[customerOf(addr)] >= l.limits.ConnectionsPerAddress {
 			return c, AddressFull
 		}
 		if _, ok := l.rates.Request(now, addr); !ok {
@@ -155,13 +156,14 @@ func (l *Lobby) longestSilent() *guest {
 }
 
 func (l *Lobby) enter(c net.Conn, now time.Time) {
-	g := &guest{conn: c, addr: l.counted(c), since: now}
+	addr, counts := l.counted(c)
+	g := &guest{conn: c, customer: customerOf(addr), counts: counts, since: now}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.guests[c] = g
 	g.silent = l.silent.PushBack(g)
-	if g.addr.IsValid() {
-		l.from[g.addr]++
+	if counts {
+		l.from[g.customer]++
 	}
 }
 
@@ -195,29 +197,26 @@ func (l *Lobby) leave(c net.Conn) {
 	if g.displaced {
 		l.displaced--
 	}
-	if !g.addr.IsValid() {
+	if !g.counts {
 		return
 	}
-	if l.from[g.addr]--; l.from[g.addr] == 0 {
-		delete(l.from, g.addr)
+	if l.from[g.customer]--; l.from[g.customer] == 0 {
+		delete(l.from, g.customer)
 	}
 }
 
-// counted returns the address by which a connection counts; it is not valid where it counts by none.
-func (l *Lobby) counted(c net.Conn) netip.Addr {
+// counted returns the address of a connection, and whether it counts by that.
+func (l *Lobby) counted(c net.Conn) (netip.Addr, bool) {
 	t, ok := kernel(c).(*net.TCPConn)
 	if !ok {
-		return netip.Addr{}
+		return netip.Addr{}, false
 	}
 	a, ok := t.RemoteAddr().(*net.TCPAddr)
 	if !ok {
-		return netip.Addr{}
+		return netip.Addr{}, false
 	}
 	addr := a.AddrPort().Addr().Unmap()
-	if l.exempt != nil && l.exempt(addr) {
-		return netip.Addr{}
-	}
-	return customer(addr)
+	return addr, l.exempt == nil || !l.exempt(addr)
 }
 
 // kernel returns the connection of the kernel below TLS and the PROXY protocol. Only that one is asked for its address: the latter reads its from the client, and nobody

@@ -17,12 +17,13 @@ func (n *Node) newLobby(proxies func(netip.Addr) bool) *limit.Lobby {
 	}, proxies, n.metrics.Lobby())
 }
 
-// newAddresses makes what bounds requests and failed attempts by the address of the client, also behind proxies.
-func (n *Node) newAddresses() *limit.Addresses {
+// newAddresses makes what bounds requests and failed attempts by the address of the client, also behind proxies. A proxy that does not tell it is not limited in its place.
+func (n *Node) newAddresses(proxies func(netip.Addr) bool) *limit.Addresses {
 	a := n.config.Admission
 	return limit.NewAddresses(limit.AddressLimits{
 		RequestsPerSecond: int(a.ConnectionsPerSecondPerAddress),
 		FailuresPerMinute: int(a.FailuresPerMinutePerAddress),
+		Exempt:            proxies,
 	})
 }
 

@@ -36,7 +36,7 @@ func (n *Node) newDoor(g gates, problems []config.Problem) (*door.Door, []config
 	return door.New(door.Config{
 		Realms:    n.realms,
 		Proxies:   trust,
-		Addresses: n.newAddresses(),
+		Addresses: n.newAddresses(trust.Trusts),
 		Ledger:    n.ledger,
 		Tickets:   ticket.NewOffice(n.engine.State()),
 		Proofs: dpop.New(dpop.Config{
