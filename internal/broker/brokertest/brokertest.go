@@ -26,18 +26,20 @@ var (
 	hall  = ref(acme, "hall:1")
 )
 
-// Run tests the engine that open makes. Each call of open gives an engine of its own, with nothing in it; what it needs beside
-// that, it cleans up by t.Cleanup.
-func Run(t *testing.T, open func(t *testing.T) broker.Broker) {
-	tests := map[string]func(*testing.T, func(*testing.T) broker.Broker){
-		"life":     life,
-		"delivery": delivery,
-		"history":  history,
-		"control":  control,
-		"state":    state,
+// Run tests the engine that open makes. Each call of open gives an engine of its own, with nothing in it, as that many nodes see it: each has its own end of
+// the engine, which no other node has. What it needs beside that, it cleans up by t.Cleanup.
+func Run(t *testing.T, open func(t *testing.T, nodes int) []broker.Broker) {
+	one := func(t *testing.T) broker.Broker { return open(t, 1)[0] }
+	tests := map[string]func(*testing.T){
+		"life":     func(t *testing.T) { life(t, one) },
+		"delivery": func(t *testing.T) { delivery(t, one) },
+		"history":  func(t *testing.T) { history(t, one) },
+		"control":  func(t *testing.T) { control(t, one) },
+		"state":    func(t *testing.T) { state(t, one) },
+		"nodes":    func(t *testing.T) { nodes(t, open) },
 	}
 	for name, test := range tests {
-		t.Run(name, func(t *testing.T) { test(t, open) })
+		t.Run(name, test)
 	}
 }
 

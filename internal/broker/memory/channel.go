@@ -13,20 +13,19 @@ import (
 
 // shard is a part of all channels.
 type shard struct {
-	// turn is held while a channel's message gets its offset and goes to the sink: so offsets arrive in order. It is taken
+	// turn is held while a channel's message gets its offset and goes to the sinks: so offsets arrive in order. It is taken
 	// before mu, and never by a question.
 	turn sync.Mutex
-	gate gate
 
-	// Guarded by mu, which is never held while the sink is called.
+	// Guarded by mu, which is never held while a sink is called.
 	mu        sync.RWMutex
-	wanted    map[channel.Ref]struct{}
+	wanted    map[channel.Ref]*audience
 	histories map[channel.Ref]*history
 	forgotten uint64 // of channels without a history here, nothing up to this offset is known
 }
 
 func (s *shard) init() {
-	s.wanted = make(map[channel.Ref]struct{})
+	s.wanted = make(map[channel.Ref]*audience)
 	s.histories = make(map[channel.Ref]*history)
 }
 
@@ -36,52 +35,46 @@ func (b *Broker) Interest(add, remove []channel.Ref) error {
 		return err
 	}
 	for _, ref := range add {
-		s := b.shard(ref)
-		s.mu.Lock()
-		s.wanted[ref] = struct{}{}
-		s.mu.Unlock()
+		_, s := b.engine.place(ref)
+		s.join(ref, b)
 	}
 	for _, ref := range remove {
-		if slices.Contains(add, ref) {
-			continue
+		if !slices.Contains(add, ref) {
+			_, s := b.engine.place(ref)
+			s.quit(ref, b)
 		}
-		s := b.shard(ref)
-		s.mu.Lock()
-		delete(s.wanted, ref)
-		s.mu.Unlock()
 	}
 	return nil
 }
 
-// Publish calls the sink before it returns. It never waits, and so has no use for ctx.
+// Publish calls the sinks before it returns. It never waits, and so has no use for ctx.
 func (b *Broker) Publish(_ context.Context, m message.Message, keep broker.Keep) (message.Position, error) {
-	sink, err := b.running()
-	if err != nil {
+	if err := b.reached(); err != nil {
 		return message.Position{}, err
 	}
-	s := b.shard(m.Channel)
+	i, s := b.engine.place(m.Channel)
 	if keep.Messages > 0 {
-		return b.keep(sink, s, m, keep)
+		return b.keep(i, m, keep)
 	}
 	s.mu.RLock()
-	_, wanted := s.wanted[m.Channel]
+	wanted := s.wanted[m.Channel]
 	_, kept := s.histories[m.Channel]
 	s.mu.RUnlock()
 	if kept {
-		b.forget(s, m.Channel)
+		b.engine.forget(s, m.Channel)
 	}
-	if !wanted {
+	if wanted == nil {
 		return message.Position{}, nil
 	}
-	return message.Position{}, s.pass(sink, m)
+	return message.Position{}, b.pass(wanted, i, m)
 }
 
-// pass is apart from Publish so that a message which nobody here wants is not put on the heap.
-func (s *shard) pass(sink broker.Sink, m message.Message) error {
-	if !s.gate.enter() {
-		return broker.ErrClosed
+// pass gives m to everybody who wants it. It is apart from Publish so that a message which nobody wants is not put on the heap.
+func (b *Broker) pass(to *audience, shard int, m message.Message) (err error) {
+	for _, n := range to.nodes {
+		if !n.hear(shard, &m) && n == b {
+			err = broker.ErrClosed
+		}
 	}
-	defer s.gate.leave()
-	sink.Message(&m)
-	return nil
+	return err
 }

@@ -17,21 +17,21 @@ type history struct {
 }
 
 // keep is Publish on a channel with history.
-func (b *Broker) keep(sink broker.Sink, s *shard, m message.Message, keep broker.Keep) (message.Position, error) {
+func (b *Broker) keep(shard int, m message.Message, keep broker.Keep) (message.Position, error) {
+	s := &b.engine.shards[shard]
 	s.turn.Lock()
 	defer s.turn.Unlock()
-	if !s.gate.enter() {
-		return message.Position{}, broker.ErrClosed
+	if err := b.reached(); err != nil {
+		return message.Position{}, err
 	}
-	defer s.gate.leave()
-	if b.store(s, &m, keep) {
-		sink.Message(&m)
+	if wanted := b.engine.store(s, &m, keep); wanted != nil {
+		return m.Position, b.pass(wanted, shard, m)
 	}
 	return m.Position, nil
 }
 
-// store gives m its place, and reports whether this node wants it.
-func (b *Broker) store(s *shard, m *message.Message, keep broker.Keep) (wanted bool) {
+// store gives m its place, and returns who wants it.
+func (e *engine) store(s *shard, m *message.Message, keep broker.Keep) *audience {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,19 +43,18 @@ func (b *Broker) store(s *shard, m *message.Message, keep broker.Keep) (wanted b
 	h.keep = keep
 	h.Trim(keep, now)
 	m.Previous = h.Newest()
-	m.Position = message.Position{Offset: b.last.Add(1), Epoch: b.epoch}
+	m.Position = message.Position{Offset: e.last.Add(1), Epoch: e.epoch}
 	h.Add(*m, now)
 	h.Trim(keep, now)
-	_, wanted = s.wanted[m.Channel]
-	return wanted
+	return s.wanted[m.Channel]
 }
 
 // forget ends the history of a channel that no longer keeps one. Whoever comes back with an older position has missed something.
-func (b *Broker) forget(s *shard, ref channel.Ref) {
+func (e *engine) forget(s *shard, ref channel.Ref) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.histories, ref)
-	s.forgotten = b.last.Add(1)
+	s.forgotten = e.last.Add(1)
 }
 
 // Since reads the channel's history.
@@ -63,10 +62,11 @@ func (b *Broker) Since(_ context.Context, ref channel.Ref, from message.Position
 	if err := b.reached(); err != nil {
 		return nil, false, err
 	}
-	s := b.shard(ref)
+	e := b.engine
+	_, s := e.place(ref)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	known := from.Epoch == b.epoch && from.Offset <= b.last.Load()
+	known := from.Epoch == e.epoch && from.Offset <= e.last.Load()
 	if !known {
 		from.Offset = 0
 	}
@@ -86,20 +86,20 @@ func (b *Broker) Heads(_ context.Context, refs []channel.Ref) ([]message.Positio
 	}
 	heads := make([]message.Position, len(refs))
 	for i, ref := range refs {
-		heads[i] = message.Position{Offset: b.head(ref), Epoch: b.epoch}
+		heads[i] = message.Position{Offset: b.engine.head(ref), Epoch: b.engine.epoch}
 	}
 	return heads, nil
 }
 
 // head reads last under the lock, under which the channel's next message gets a greater offset.
-func (b *Broker) head(ref channel.Ref) uint64 {
-	s := b.shard(ref)
+func (e *engine) head(ref channel.Ref) uint64 {
+	_, s := e.place(ref)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if h := s.histories[ref]; h != nil && h.Len() > 0 {
 		return h.Newest()
 	}
-	return b.last.Load()
+	return e.last.Load()
 }
 
 const (
@@ -109,10 +109,9 @@ const (
 )
 
 // sweep drops histories whose messages all grew old.
-func (b *Broker) sweep(now time.Time) {
+func (e *engine) sweep(now time.Time) {
 	for range sweepShards {
-		s := &b.shards[b.swept%shards]
-		b.swept++
+		s := &e.shards[e.swept.Add(1)%shards]
 		s.mu.Lock()
 		for ref, h := range s.histories {
 			if h.Trim(h.keep, now); h.Len() == 0 {

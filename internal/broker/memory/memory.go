@@ -1,63 +1,47 @@
-// Package memory is the engine of one node: it has every feature of the contract and keeps nothing beyond the process.
+// Package memory is the engine of one process. It has every feature of the contract, and keeps nothing beyond the process but, where it is given a folder,
+// what of its State lives a minute or longer.
 //
-// A publication goes from its publisher's goroutine straight into the sink: there is no queue, no goroutine of a channel, and of a channel without history
+// A publication goes from its publisher's goroutine straight into the sinks: there is no queue, no goroutine of a channel, and of a channel without history
 // nothing is left behind.
 package memory
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
-	"hash/maphash"
 	"sync"
 	"sync/atomic"
-	"time"
+	"unsafe"
 
 	"portcullis/internal/broker"
-	"portcullis/internal/channel"
+	"portcullis/internal/message"
 )
 
-// shards spread the locks. A power of two.
-const shards = 256
-
-// Broker is the engine. [Broker.Run] moves it.
+// Broker is a node's end of an engine. [New] makes an engine and its first node; a gateway needs no other. [Broker.Node] adds more, for tests and
+// simulations of several gateways. [Broker.Run] moves it.
 type Broker struct {
-	// Set by New, then read-only.
-	epoch string
-	seed  maphash.Seed
-	done  chan struct{} // closed by Run when it ends
+	// Set by newNode, then read-only.
+	engine *engine
+	alone  *audience     // this node and nobody else
+	done   chan struct{} // closed by Run when it ends
 
 	started atomic.Bool
 	sink    atomic.Pointer[broker.Sink] // nil before Run and after it
 	control gate
-
-	// last is the newest offset. All channels count together, so that an offset is never given twice on a channel whose messages all
-	// grew old. It is raised under the lock of the channel's shard.
-	last   atomic.Uint64
-	shards [shards]shard
-	swept  int // the next shard to sweep; owned by Run
-
-	state state
+	gates   [shards]messageGate // one for the channels of each shard, so that publishers do not meet
 }
 
 var _ broker.Broker = (*Broker)(nil)
 
-// New returns an engine that knows no channel.
-func New() *Broker {
-	b := &Broker{epoch: newEpoch(), seed: maphash.MakeSeed(), done: make(chan struct{})}
-	b.state = newState(b.reached, b.done)
-	for i := range b.shards {
-		b.shards[i].init()
-	}
-	return b
-}
+// New returns the first node of an engine that knows no channel, and of which nothing outlives the process.
+func New() *Broker { return newEngine().node() }
 
-// newEpoch returns a name that no other engine's start has: 48 random bits, short, for it goes to the clients with every message.
-func newEpoch() string {
-	var id [6]byte
-	rand.Read(id[:])
-	return base64.RawURLEncoding.EncodeToString(id[:])
+// Node returns one more node of the same engine, with its own sink, interest and Run, as if it were in another process.
+func (b *Broker) Node() *Broker { return b.engine.node() }
+
+func (e *engine) node() *Broker {
+	b := &Broker{engine: e, done: make(chan struct{})}
+	b.alone = &audience{nodes: []*Broker{b}}
+	return b
 }
 
 // Run connects sink until ctx ends. Nothing calls sink once it has returned.
@@ -67,74 +51,73 @@ func (b *Broker) Run(ctx context.Context, sink broker.Sink) error {
 	}
 	sink.Up()
 	b.sink.Store(&sink)
-	b.tidy(ctx)
+	b.engine.enter(b)
+	b.engine.tidy(ctx)
 	close(b.done)
 	b.sink.Store(nil)
 	b.control.shut()
-	for i := range b.shards {
-		b.shards[i].gate.shut()
+	for i := range b.gates {
+		b.gates[i].shut()
 	}
+	b.engine.leave(b)
 	return nil
 }
 
-// tidy lets grow old what is old, until ctx ends.
-func (b *Broker) tidy(ctx context.Context) {
-	sweep := time.NewTicker(sweepEvery)
-	defer sweep.Stop()
-	expiry := time.NewTimer(0)
-	defer expiry.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case now := <-sweep.C:
-			b.sweep(now)
-		case <-b.state.earlier:
-			expiry.Reset(b.state.expire(time.Now()))
-		case <-expiry.C:
-			expiry.Reset(b.state.expire(time.Now()))
-		}
-	}
-}
-
-// reached says whether the engine works.
+// reached says whether the engine works, for this node.
 func (b *Broker) reached() error {
-	_, err := b.running()
-	return err
-}
-
-func (b *Broker) running() (broker.Sink, error) {
-	if sink := b.sink.Load(); sink != nil {
-		return *sink, nil
+	if b.sink.Load() != nil {
+		return nil
 	}
 	select {
 	case <-b.done:
-		return nil, broker.ErrClosed
+		return broker.ErrClosed
 	default:
-		return nil, broker.ErrUnavailable
+		return broker.ErrUnavailable
 	}
 }
 
-// Control calls the sink.
+// Control calls the sinks of all nodes that run.
 func (b *Broker) Control(_ context.Context, c broker.Command) error {
-	sink, err := b.running()
-	if err != nil {
+	if err := b.reached(); err != nil {
 		return err
 	}
-	if !b.control.enter() {
-		return broker.ErrClosed
+	for _, n := range *b.engine.running.Load() {
+		if !n.obey(c) && n == b {
+			return broker.ErrClosed
+		}
 	}
-	defer b.control.leave()
-	sink.Command(c)
 	return nil
 }
 
-// State is the process's own.
-func (b *Broker) State() broker.State { return &b.state }
-
-func (b *Broker) shard(ref channel.Ref) *shard {
-	return &b.shards[maphash.Comparable(b.seed, ref)&(shards-1)]
+// obey gives c to the node's sink, and reports whether there is one.
+func (b *Broker) obey(c broker.Command) bool {
+	if !b.control.enter() {
+		return false
+	}
+	defer b.control.leave()
+	sink := b.sink.Load()
+	if sink != nil {
+		(*sink).Command(c)
+	}
+	return sink != nil
 }
+
+// hear gives m, of a channel of this shard, to the node's sink, and reports whether there is one.
+func (b *Broker) hear(shard int, m *message.Message) bool {
+	g := &b.gates[shard]
+	if !g.enter() {
+		return false
+	}
+	defer g.leave()
+	sink := b.sink.Load()
+	if sink != nil {
+		(*sink).Message(m)
+	}
+	return sink != nil
+}
+
+// State is the engine's, shared by its nodes.
+func (b *Broker) State() broker.State { return view{b} }
 
 // gate lets callers through to the sink until it is shut, for ever. Entering never waits.
 type gate struct{ mu sync.RWMutex }
@@ -144,3 +127,9 @@ func (g *gate) leave()      { g.mu.RUnlock() }
 
 // shut waits for those who are inside.
 func (g *gate) shut() { g.mu.Lock() }
+
+// messageGate is a gate that shares no cache line with its neighbours.
+type messageGate struct {
+	gate
+	_ [64 - unsafe.Sizeof(gate{})]byte
+}

@@ -19,11 +19,21 @@ import (
 )
 
 func TestContract(t *testing.T) {
-	brokertest.Run(t, func(*testing.T) broker.Broker { return memory.New() })
+	brokertest.Run(t, func(_ *testing.T, nodes int) []broker.Broker { return cluster(memory.New(), nodes) })
+}
+
+// cluster returns nodes of the engine that first belongs to.
+func cluster(first *memory.Broker, nodes int) []broker.Broker {
+	all := []broker.Broker{first}
+	for range nodes - 1 {
+		all = append(all, first.Node())
+	}
+	return all
 }
 
 // sink counts.
 type sink struct {
+	node     *memory.Broker
 	messages atomic.Int64
 	last     atomic.Pointer[message.Message]
 }
@@ -41,6 +51,14 @@ func (s *sink) Down(error)             {}
 func run(t testing.TB) (*memory.Broker, *sink) {
 	t.Helper()
 	b, s := memory.New(), new(sink)
+	start(t, b, s)
+	return b, s
+}
+
+// start runs a node until the test ends, and returns when it is up.
+func start(t testing.TB, b *memory.Broker, s *sink) {
+	t.Helper()
+	s.node = b
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -53,7 +71,7 @@ func run(t testing.TB) (*memory.Broker, *sink) {
 	})
 	for {
 		if _, err := b.Heads(ctx, nil); err == nil {
-			return b, s
+			return
 		}
 		runtime.Gosched()
 	}
@@ -217,6 +235,19 @@ func TestAnEpochIsAnEnginesOwn(t *testing.T) {
 	_, _ = two.Publish(t.Context(), message.Message{Channel: on("room:1")}, keep)
 	if _, complete, _ := two.Since(t.Context(), on("room:1"), at, 9); complete || at.Epoch == "" {
 		t.Errorf("a position of epoch %q was another engine's too", at.Epoch)
+	}
+}
+
+// However many nodes hear a message, it is one.
+func TestNodesShareTheMessage(t *testing.T) {
+	b, one := run(t)
+	two := new(sink)
+	start(t, b.Node(), two)
+	m := message.Message{Channel: on("room:1"), Data: []byte(`1`)}
+	_ = b.Interest([]channel.Ref{m.Channel}, nil)
+	_ = two.node.Interest([]channel.Ref{m.Channel}, nil)
+	if got := testing.AllocsPerRun(1000, func() { _, _ = b.Publish(context.Background(), m, broker.Keep{}) }); got != 1 || one.last.Load() != two.last.Load() {
+		t.Errorf("got %v allocations, the same message %v; want 1 and true", got, one.last.Load() == two.last.Load())
 	}
 }
 

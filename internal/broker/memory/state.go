@@ -3,7 +3,6 @@ package memory
 import (
 	"bytes"
 	"container/heap"
-	"context"
 	"sync"
 	"time"
 )
@@ -17,9 +16,7 @@ const (
 
 // state is the contract's State. It holds what its callers put there and bounds nothing: each of them bounds its own.
 type state struct {
-	// Set by newState, then read-only.
-	reached func() error
-	done    <-chan struct{}
+	// Set by init, then read-only.
 	earlier chan struct{} // wakes whoever calls expire: there is a new first one
 
 	// Guarded by mu.
@@ -38,17 +35,13 @@ type entry struct {
 
 const noPlace = -1
 
-func newState(reached func() error, done <-chan struct{}) state {
-	return state{
-		reached: reached, done: done, earlier: make(chan struct{}, 1),
-		entries: make(map[string]*entry), watchers: make(map[*watcher]struct{}),
-	}
+func (s *state) init() {
+	s.earlier = make(chan struct{}, 1)
+	s.entries = make(map[string]*entry)
+	s.watchers = make(map[*watcher]struct{})
 }
 
-func (s *state) Put(_ context.Context, key string, value []byte, ttl time.Duration) error {
-	if err := s.reached(); err != nil {
-		return err
-	}
+func (s *state) put(key string, value []byte, ttl time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.drop(s.entries[key])
@@ -59,10 +52,7 @@ func (s *state) Put(_ context.Context, key string, value []byte, ttl time.Durati
 	return nil
 }
 
-func (s *state) Add(_ context.Context, key string, value []byte, ttl time.Duration) (bool, error) {
-	if err := s.reached(); err != nil {
-		return false, err
-	}
+func (s *state) putAbsent(key string, value []byte, ttl time.Duration) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.entries[key]
@@ -75,10 +65,7 @@ func (s *state) Add(_ context.Context, key string, value []byte, ttl time.Durati
 	return true, nil
 }
 
-func (s *state) Take(_ context.Context, key string) ([]byte, bool, error) {
-	if err := s.reached(); err != nil {
-		return nil, false, err
-	}
+func (s *state) take(key string) ([]byte, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.entries[key]

@@ -19,10 +19,7 @@ type watcher struct {
 	marked  map[string]struct{}
 }
 
-func (s *state) Watch(ctx context.Context, prefix string, changed func(key string, value []byte), current func()) error {
-	if err := s.reached(); err != nil {
-		return err
-	}
+func (s *state) follow(ctx context.Context, done <-chan struct{}, prefix string, changed func(key string, value []byte), current func()) error {
 	w := s.watch(prefix)
 	defer s.unwatch(w)
 	for first := true; ; first = false {
@@ -39,7 +36,7 @@ func (s *state) Watch(ctx context.Context, prefix string, changed func(key strin
 		case <-w.wake:
 		case <-ctx.Done():
 			return nil
-		case <-s.done:
+		case <-done:
 			return broker.ErrClosed
 		}
 	}

@@ -1,0 +1,97 @@
+package memory
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"hash/maphash"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"portcullis/internal/channel"
+)
+
+// shards spread the locks. A power of two.
+const shards = 256
+
+// engine is what nodes share.
+type engine struct {
+	// Set by newEngine, then read-only.
+	epoch string
+	seed  maphash.Seed
+
+	// last is the newest offset. All channels count together, so that an offset is never given twice on a channel whose messages all
+	// grew old. It is raised under the lock of the channel's shard.
+	last   atomic.Uint64
+	shards [shards]shard
+	swept  atomic.Uint32 // how many shards were swept so far
+
+	state state
+
+	mu      sync.Mutex                // held to change running
+	running atomic.Pointer[[]*Broker] // the nodes that run; replaced, never changed
+}
+
+func newEngine() *engine {
+	e := &engine{epoch: newEpoch(), seed: maphash.MakeSeed()}
+	e.state.init()
+	e.running.Store(new([]*Broker))
+	for i := range e.shards {
+		e.shards[i].init()
+	}
+	return e
+}
+
+// newEpoch returns a name that no other engine's start has: 48 random bits, short, for it goes to the clients with every message.
+func newEpoch() string {
+	var id [6]byte
+	rand.Read(id[:])
+	return base64.RawURLEncoding.EncodeToString(id[:])
+}
+
+// enter counts a node among those that run.
+func (e *engine) enter(b *Broker) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	all := append(slices.Clone(*e.running.Load()), b)
+	e.running.Store(&all)
+}
+
+// leave takes a node away, with its interest.
+func (e *engine) leave(b *Broker) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	all := slices.DeleteFunc(slices.Clone(*e.running.Load()), func(n *Broker) bool { return n == b })
+	e.running.Store(&all)
+	for i := range e.shards {
+		e.shards[i].part(b)
+	}
+}
+
+// tidy lets grow old what is old, until ctx ends. Every node that runs does it, and none relies on another.
+func (e *engine) tidy(ctx context.Context) {
+	sweep := time.NewTicker(sweepEvery)
+	defer sweep.Stop()
+	expiry := time.NewTimer(0)
+	defer expiry.Stop()
+	defer signal(e.state.earlier) // what this node waited for, another may not know of
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-sweep.C:
+			e.sweep(now)
+		case <-e.state.earlier:
+			expiry.Reset(e.state.expire(time.Now()))
+		case <-expiry.C:
+			expiry.Reset(e.state.expire(time.Now()))
+		}
+	}
+}
+
+func (e *engine) place(ref channel.Ref) (int, *shard) {
+	i := int(maphash.Comparable(e.seed, ref) & (shards - 1))
+	return i, &e.shards[i]
+}
