@@ -58,7 +58,7 @@ func TestAnUpgradeWithABody(t *testing.T) {
 	})
 }
 
-// The answer does not wait for a body that never comes.
+// Neither the answer nor the end waits for a body that never comes.
 func TestAnUpgradeWhoseBodyIsHeldBack(t *testing.T) {
 	g := plain(t)
 	for _, framing := range []string{"Content-Length: 5", "Transfer-Encoding: chunked"} {
@@ -69,6 +69,10 @@ func TestAnUpgradeWhoseBodyIsHeldBack(t *testing.T) {
 		}
 		if took := time.Since(began); took > 5*time.Second {
 			t.Errorf("%s: the answer came after %v", framing, took)
+		}
+		a.checkClosed(t)
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("%s: the socket was held for %v", framing, took)
 		}
 	}
 }

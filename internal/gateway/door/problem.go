@@ -62,9 +62,18 @@ func costs(a Answer) bool { return a.Code == wire.Unauthorized && a.Reason != au
 // newInstance names one refusal, for the client to quote and the operator to find.
 func newInstance() string { return "h_" + rand.Text()[:16] }
 
+// giveUpBody lets net/http wait no longer than this for the rest of a request. Where there is no network behind it, nobody waits.
+func giveUpBody(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(restOfBody))
+}
+
+// restOfBody is how long the body of a refused request may still come, so that its sender reads the answer and no reset. net/http would wait for ReadTimeout.
+const restOfBody = 500 * time.Millisecond
+
 // AnswerWith answers with an error and closes the connection: whatever sent the request may have meant what followed it as frames.
 func AnswerWith(w http.ResponseWriter, p problem.Problem) {
 	w.Header().Set("Connection", "close")
+	giveUpBody(w)
 	if p.Code == wire.UpgradeRequired { // RFC 9110, section 15.5.22
 		w.Header().Set("Upgrade", "websocket")
 		w.Header().Set("Sec-WebSocket-Version", "13")
