@@ -30,6 +30,7 @@ type holder struct {
 	domain        string
 	lists         *Lists
 	leeway        time.Duration
+	certs         []*x509.Certificate
 	roots         *x509.CertPool // never empty: crypto/x509 would take the system's
 	intermediates *x509.CertPool
 }
@@ -97,7 +98,7 @@ func newHolder(a Authority) (*holder, error) {
 		return nil, fmt.Errorf("%d certificates and no root among them; put the root's certificate into the authorities file", len(a.Certs))
 	}
 	h := &holder{
-		tenant: a.Tenant, identity: a.Identity, domain: a.TrustDomain, lists: a.Lists, leeway: a.Leeway,
+		tenant: a.Tenant, identity: a.Identity, domain: a.TrustDomain, lists: a.Lists, leeway: a.Leeway, certs: a.Certs,
 		roots: x509.NewCertPool(), intermediates: x509.NewCertPool(),
 	}
 	if h.leeway == 0 {

@@ -141,8 +141,12 @@ func (v *Verifier) trust(ctx context.Context, h *holder, chain []*x509.Certifica
 		return nil, err
 	}
 	defer v.gate.Release()
+	sent, err := h.vouched(chain[1:])
+	if err != nil {
+		return nil, err
+	}
 	intermediates := h.intermediates.Clone()
-	for _, c := range chain[1:] {
+	for _, c := range sent {
 		intermediates.AddCert(c)
 	}
 	verified, err := chain[0].Verify(x509.VerifyOptions{
