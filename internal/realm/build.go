@@ -23,6 +23,8 @@ import (
 type Options struct {
 	Log  *slog.Logger
 	Keys jwks.Observer // nil for none
+	// Lists hears of certificate revocation lists; nil for none.
+	Lists mtls.Observer
 	// Gate bounds how many tokens' signatures are verified at once, and CertificateGate how many chains: apart, because a stranger's chain costs
 	// more than a token, and must not keep the honest tokens waiting. Without the second the first serves both.
 	Gate, CertificateGate auth.Gate
@@ -48,7 +50,7 @@ func Build(c *config.Config, o Options) (*Snapshot, []config.Problem) {
 	}
 	b := &builder{
 		config: c, options: o,
-		snapshot: &Snapshot{log: o.Log, tenants: make(map[tenant.ID]*Tenant), origins: make(map[string]struct{})},
+		snapshot: &Snapshot{log: o.Log, lists: o.Lists, tenants: make(map[tenant.ID]*Tenant), origins: make(map[string]struct{})},
 		sources:  make(map[origin]*jwks.Source),
 	}
 	for i := range c.Tenants {
@@ -121,7 +123,7 @@ func (b *builder) policy(c *config.Tenant, t *Tenant) {
 func (s *Snapshot) Run(ctx context.Context, revoked func(tenant.ID)) {
 	var all sync.WaitGroup
 	if s.certificates != nil {
-		all.Go(func() { s.certificates.Run(ctx, s.log, revoked) })
+		all.Go(func() { s.certificates.Run(ctx, s.log, s.lists, revoked) })
 	}
 	for _, k := range s.keys {
 		all.Go(func() { k.Run(ctx) })

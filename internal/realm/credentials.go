@@ -1,7 +1,10 @@
 package realm
 
 import (
+	"crypto/x509"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"portcullis/internal/auth/jwt"
@@ -73,17 +76,36 @@ func (b *builder) authority(c *config.Tenant, id tenant.ID) {
 		return
 	}
 	a := mtls.Authority{Tenant: id, Certs: certs, Identity: mtls.Identity(c.Certificates.Identity), TrustDomain: c.Certificates.TrustDomain}
-	if files := c.Certificates.RevocationLists; len(files) > 0 {
-		names := make([]string, len(files))
-		for i, file := range files {
-			names[i] = string(file)
-		}
-		if a.Lists, err = mtls.LoadLists(names, certs, time.Now()); err != nil {
-			b.add(c.Problem("certificates.revocation_lists", "%v", err))
+	if len(c.Certificates.RevocationLists) > 0 {
+		if a.Lists = b.lists(c, certs, time.Now()); a.Lists == nil {
 			return
 		}
 	}
 	b.authorities = append(b.authorities, a)
+}
+
+// lists reads the revocation lists of a tenant's authorities. It returns nil when they cannot be used.
+func (b *builder) lists(c *config.Tenant, authorities []*x509.Certificate, now time.Time) *mtls.Lists {
+	const path = "certificates.revocation_lists"
+	var files []string
+	for _, file := range c.Certificates.RevocationLists {
+		files = append(files, string(file))
+	}
+	lists, err := mtls.LoadLists(files, authorities, now)
+	if err != nil {
+		for _, fault := range err.(interface{ Unwrap() []error }).Unwrap() {
+			at := path
+			if of, ok := errors.AsType[*mtls.ListError](fault); ok {
+				at = fmt.Sprintf("%s[%d]", path, slices.Index(files, of.File))
+			}
+			b.add(c.Problem(at, "%v", fault))
+		}
+		return nil
+	}
+	for _, warning := range lists.Warnings(now) {
+		b.add(c.Warning(path, "%s", warning))
+	}
+	return lists
 }
 
 // alone checks what one tenant's issuers and authorities say to each other, where the place is known. What tenants

@@ -36,6 +36,7 @@ func (t *Tenant) AllowsOrigin(origin string) bool {
 // Snapshot is every tenant at one moment.
 type Snapshot struct {
 	log          *slog.Logger
+	lists        mtls.Observer
 	tenants      map[tenant.ID]*Tenant
 	tokens       *jwt.Verifier       // nil without an issuer
 	certificates *mtls.Verifier      // nil without an authority

@@ -1,32 +1,19 @@
 package mtls
 
 import (
-	"bytes"
-	"context"
 	"crypto/sha256"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
-	"os"
+	"maps"
 	"sync/atomic"
 	"time"
 
 	"portcullis/internal/auth"
 )
 
-const (
-	// lookEvery is how often the files of revocation lists are read again.
-	lookEvery = 2 * time.Second
-	// maxLists is more than the lists of half a million revoked certificates have.
-	maxLists = 32 << 20
-	// warnBefore is how long before a list runs out the log says so.
-	warnBefore = 24 * time.Hour
-)
-
-// Lists are the revocation lists of one tenant's authorities (RFC 5280, section 5), as they stood in their files within the last seconds. A file that cannot be used
-// changes nothing: the last good lists count until they run out.
+// Lists are the revocation lists of one tenant's authorities, as they stood in their files within the last seconds. A list that cannot be used changes
+// nothing: the authority's last good one counts until it runs out, and then nobody of that authority comes in.
 type Lists struct {
 	// Set by LoadLists, then read-only.
 	files       []string
@@ -35,78 +22,132 @@ type Lists struct {
 	current atomic.Pointer[lists]
 
 	// Owned by whoever looks.
-	contents [sha256.Size]byte
-	told     string
-	overdue  bool // the first of them has run out
-	warned   bool
+	looked   [sha256.Size]byte // at these contents
+	again    time.Time         // when these contents are read again; zero when nothing is wrong with them
+	faults   error             // what is wrong with them
+	watching                   // by run
 }
 
 // lists are one list for each authority, by the SHA-256 of its public key.
 type lists map[[sha256.Size]byte]*list
 
-type list struct {
-	authority string // for people
-	number    *x509.RevocationList
-	ends      time.Time // until when it counts, leeway included
-	revoked   map[string]struct{}
+func keyOf(c *x509.Certificate) [sha256.Size]byte { return sha256.Sum256(c.RawSubjectPublicKeyInfo) }
+
+// retry is when contents that could not be used are read once more: a list of the future comes of age.
+const retry = time.Minute
+
+// ListError is what is wrong with one file of revocation lists.
+type ListError struct {
+	File string
+	Err  error
 }
 
+func (e *ListError) Error() string { return fmt.Sprintf("revocation list %q: %v", e.File, e.Err) }
+func (e *ListError) Unwrap() error { return e.Err }
+
 // LoadLists reads the lists of authorities in files, PEM or DER. There must be one of each: an authority that is forgotten would be one that revokes nothing.
+// A list that has run out is taken, and [Lists.Warnings] tells of it: it keeps out its own authority's clients, and not everybody's gateway.
+//
+// Its error joins all that is wrong; where it is one file's, it is a [*ListError].
 func LoadLists(files []string, authorities []*x509.Certificate, now time.Time) (*Lists, error) {
 	l := &Lists{files: files, authorities: authorities}
+	l.current.Store(&lists{})
 	if _, err := l.look(now); err != nil {
 		return nil, err
 	}
 	return l, nil
 }
 
-// look reads the files, and reports whether there are other lists in them than before.
+// look reads the files if they changed, takes every list in them that can be used, and reports whether other lists count than before. The error joins
+// what could not be used.
 func (l *Lists) look(now time.Time) (changed bool, err error) {
-	all := make([][]byte, len(l.files))
-	sums := sha256.New()
-	for i, file := range l.files {
-		if all[i], err = readList(file); err != nil {
-			return false, err
+	sum := sumOf(l.files)
+	if sum == l.looked && (l.again.IsZero() || now.Before(l.again)) {
+		return false, l.faults
+	}
+	last := *l.current.Load()
+	next := maps.Clone(last)
+	faults := l.readAll(next, now)
+	l.looked, l.again, l.faults = sum, time.Time{}, errors.Join(faults...)
+	if l.faults != nil {
+		l.again = now.Add(retry)
+	}
+	same := func(a, b *list) bool { return a.sum == b.sum }
+	if maps.EqualFunc(last, next, same) {
+		return false, l.faults
+	}
+	l.current.Store(&next)
+	return true, l.faults
+}
+
+// readAll puts the lists that are in the files in the place of those that counted.
+func (l *Lists) readAll(into lists, now time.Time) (faults []error) {
+	found := make(map[[sha256.Size]byte]bool)
+	for _, file := range l.files {
+		text, err := readFile(file)
+		var ders [][]byte
+		if err == nil {
+			ders, err = encoded(text)
 		}
-		sum := sha256.Sum256(all[i])
-		sums.Write(sum[:])
-	}
-	contents := [sha256.Size]byte(sums.Sum(nil))
-	if l.current.Load() != nil && contents == l.contents {
-		return false, nil
-	}
-	found := make(lists)
-	for i, text := range all {
-		if err := l.read(text, found, now); err != nil {
-			return false, fmt.Errorf("revocation list %q: %w", l.files[i], err)
+		if err != nil {
+			faults = append(faults, &ListError{file, err})
+		}
+		for _, der := range ders {
+			if err := l.take(der, into, found, now); err != nil {
+				faults = append(faults, &ListError{file, err})
+			}
 		}
 	}
 	for _, a := range l.authorities {
-		if found[keyOf(a)] == nil {
-			return false, fmt.Errorf("there is no revocation list of authority %q among %q; where one has a list each must have one, put it in", a.Subject, l.files)
+		if len(faults) == 0 && !found[keyOf(a)] {
+			return []error{fmt.Errorf("there is no revocation list of authority %q; where one authority has a list each must have one, put it in", a.Subject)}
 		}
 	}
-	l.current.Store(&found)
-	l.contents, l.overdue, l.warned = contents, false, false
-	return true, nil
+	return faults
 }
 
-func keyOf(c *x509.Certificate) [sha256.Size]byte { return sha256.Sum256(c.RawSubjectPublicKeyInfo) }
+func (l *Lists) take(der []byte, into lists, found map[[sha256.Size]byte]bool, now time.Time) error {
+	of, list, err := read(der, l.authorities, now)
+	if err != nil {
+		return err
+	}
+	key := keyOf(of)
+	if found[key] {
+		return fmt.Errorf("there is a second list of %q; keep the newer one", of.Subject)
+	}
+	found[key] = true
+	if err := list.follows(into[key]); err != nil {
+		return err
+	}
+	into[key] = list
+	return nil
+}
 
-func readList(file string) ([]byte, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, fmt.Errorf("revocation list %q cannot be read: %w; name a PEM or DER file that the gateway may read", file, errors.Unwrap(err))
+// Warnings says which lists have run out, and which will soon.
+func (l *Lists) Warnings(now time.Time) (warnings []string) {
+	for _, of := range l.inOrder() {
+		until := of.until.UTC().Format(time.RFC3339)
+		switch {
+		case !now.Before(of.ends()):
+			warnings = append(warnings, fmt.Sprintf("the list of %q ran out at %s, and its certificates are refused; put in the next one", of.authority, until))
+		case of.soon(now):
+			warnings = append(warnings, fmt.Sprintf("the list of %q runs out at %s; put in the next one before", of.authority, until))
+		}
 	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxLists+1))
-	if err != nil {
-		return nil, fmt.Errorf("revocation list %q cannot be read: %w", file, err)
+	return warnings
+}
+
+// inOrder returns the lists in the order of the authorities.
+func (l *Lists) inOrder() (all []*list) {
+	current := *l.current.Load()
+	told := make(map[*list]bool)
+	for _, a := range l.authorities { // a key may have two certificates
+		if of := current[keyOf(a)]; of != nil && !told[of] {
+			told[of] = true
+			all = append(all, of)
+		}
 	}
-	if len(text) > maxLists {
-		return nil, fmt.Errorf("revocation list %q has more than %d bytes; issue shorter-lived certificates, whose revocations are forgotten sooner", file, maxLists)
-	}
-	return text, nil
+	return all
 }
 
 // check says whether a certificate is revoked, or whether nobody can say. Every certificate of its chain is asked about: with an authority go all that it issued.
@@ -119,113 +160,15 @@ func (l *Lists) check(c *auth.Certificate, now time.Time) error {
 		of := current[link.Authority]
 		switch {
 		case of == nil:
-			return auth.Refuse(auth.RevocationUnknown, "there is no revocation list of the authority that issued certificate %d of the chain", i+1)
-		case !now.Before(of.ends):
-			return auth.Refuse(auth.RevocationUnknown, "the revocation list of %s ran out at %s; put the next one into its file", of.authority, of.ends.UTC().Format(time.RFC3339))
+			return auth.Refuse(auth.RevocationUnknown, "there is no revocation list of the authority that issued certificate %d of the chain; "+
+				"put that authority into the authorities file, and its list beside the others", i+1)
+		case !now.Before(of.ends()):
+			return auth.Refuse(auth.RevocationUnknown, "the revocation list of %s ran out at %s; put the next one into its file",
+				of.authority, of.until.UTC().Format(time.RFC3339))
 		}
 		if _, revoked := of.revoked[link.Serial]; revoked {
 			return auth.Refuse(auth.CertificateRevoked, "certificate %d of the chain is revoked by %s", i+1, of.authority)
 		}
 	}
 	return nil
-}
-
-// run looks at the files until ctx ends, and calls changed when other certificates count than before.
-func (l *Lists) run(ctx context.Context, log *slog.Logger, changed func()) {
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		now := time.Now()
-		other, err := l.look(now)
-		l.tell(log, other, err)
-		if other || l.runsOut(log, now) {
-			changed()
-		}
-	}
-}
-
-// tell says once what is wrong with the files, and once that it is right again.
-func (l *Lists) tell(log *slog.Logger, other bool, err error) {
-	switch {
-	case err != nil && err.Error() != l.told:
-		l.told = err.Error()
-		log.Error("revocation lists not reloaded, the last good ones count further", "event", "crl.failed", "error", err)
-	case err == nil && (other || l.told != ""):
-		l.told = ""
-		log.Info("revocation lists loaded", "event", "crl.loaded", "files", l.files)
-	}
-}
-
-// runsOut reports whether a list has just run out, and warns the day before.
-func (l *Lists) runsOut(log *slog.Logger, now time.Time) bool {
-	for _, of := range *l.current.Load() {
-		left := of.ends.Sub(now)
-		if left <= 0 && !l.overdue {
-			l.overdue = true
-			log.Error("a revocation list ran out: certificates of its authority are refused until the next one is there", "event", "crl.expired", "authority", of.authority)
-			return true
-		}
-		if left > 0 && left < warnBefore && !l.warned {
-			l.warned = true
-			log.Warn("a revocation list runs out soon", "event", "crl.expires", "authority", of.authority, "next_update", of.number.NextUpdate)
-		}
-	}
-	return false
-}
-
-// read takes the lists of one file.
-func (l *Lists) read(text []byte, into lists, now time.Time) error {
-	ders, err := encoded(text)
-	if err != nil {
-		return err
-	}
-	for _, der := range ders {
-		parsed, err := x509.ParseRevocationList(der)
-		if err != nil {
-			return fmt.Errorf("it is no revocation list: %w; copy the file again, whole", err)
-		}
-		of, err := l.signer(parsed)
-		if err != nil {
-			return err
-		}
-		if err := l.usable(parsed, of, now); err != nil {
-			return fmt.Errorf("the list of %q %w", of.Subject, err)
-		}
-		key := keyOf(of)
-		if into[key] != nil {
-			return fmt.Errorf("there are two lists of %q; keep the newer one", of.Subject)
-		}
-		into[key] = index(parsed, of)
-	}
-	return nil
-}
-
-func index(parsed *x509.RevocationList, of *x509.Certificate) *list {
-	l := &list{of.Subject.String(), parsed, parsed.NextUpdate.Add(DefaultLeeway), make(map[string]struct{}, len(parsed.RevokedCertificateEntries))}
-	for _, e := range parsed.RevokedCertificateEntries {
-		l.revoked[string(e.SerialNumber.Bytes())] = struct{}{}
-	}
-	return l
-}
-
-// signer finds the authority whose list it is, by the signature and not by what the list says.
-func (l *Lists) signer(parsed *x509.RevocationList) (*x509.Certificate, error) {
-	var last error
-	for _, a := range l.authorities {
-		if !bytes.Equal(a.RawSubject, parsed.RawIssuer) {
-			continue
-		}
-		if last = parsed.CheckSignatureFrom(a); last == nil {
-			return a, nil
-		}
-	}
-	if last != nil {
-		return nil, fmt.Errorf("the list of %q is not signed by that authority: %w", parsed.Issuer, last)
-	}
-	return nil, fmt.Errorf("the list is of %q, which is not in the authorities file", parsed.Issuer)
 }

@@ -188,12 +188,16 @@ func (v *Verifier) Check(id tenant.ID, c *auth.Certificate, now time.Time) error
 	return h.lists.check(c, now)
 }
 
-// Run reads the revocation lists again when their files change, until ctx ends, and calls changed for a tenant whose clients are to be asked about again.
-func (v *Verifier) Run(ctx context.Context, log *slog.Logger, changed func(tenant.ID)) {
+// Run reads the revocation lists again when their files change, until ctx ends, and calls changed for a tenant whose clients are to be asked about again:
+// within seconds after a list changed or ran out. It is called once; o may be nil.
+func (v *Verifier) Run(ctx context.Context, log *slog.Logger, o Observer, changed func(tenant.ID)) {
+	if o == nil {
+		o = nobody{}
+	}
 	var all sync.WaitGroup
 	for id, h := range v.directory.byTenant {
 		if h.lists != nil {
-			all.Go(func() { h.lists.run(ctx, log.With("tenant", id.String()), func() { changed(id) }) })
+			all.Go(func() { h.lists.run(ctx, id, log.With("tenant", id.String()), o, func() { changed(id) }) })
 		}
 	}
 	all.Wait()
