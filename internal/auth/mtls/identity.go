@@ -47,7 +47,7 @@ func (h *holder) user(leaf *x509.Certificate) (string, error) {
 	}
 	name := i.spell(names[0])
 	if i == SPIFFE {
-		if err := checkID(names[0], h.domain); err != nil {
+		if err := checkSVID(leaf, names[0], h.domain); err != nil {
 			return "", err
 		}
 		name = names[0]

@@ -1,6 +1,7 @@
 package mtls
 
 import (
+	"crypto/x509"
 	"fmt"
 	"strings"
 
@@ -25,8 +26,17 @@ func domain(s string) bool {
 	return s != "" && len(s) <= 255 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789.-_") == ""
 }
 
+// checkSVID holds a certificate against X.509-SVID, sections 2 to 4, as far as it asks for more than every other identity: that the certificate is a leaf, for
+// clients, and may not sign certificates was checked, and so was that it may sign, where it says so. A SPIFFE certificate must say so.
+func checkSVID(leaf *x509.Certificate, id, ours string) error {
+	if leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0 {
+		return auth.Refuse(auth.CertificatePurpose, "it has no key usage, and a SPIFFE certificate must have digitalSignature")
+	}
+	return checkID(id, ours)
+}
+
 // checkID holds an identity against SPIFFE-ID, section 2: nothing but the scheme, the trust domain and a path, each spelled in one way, so that there is nothing to normalise and no two
-// of them mean one workload. That the certificate is a leaf, may sign and is for clients was checked (X.509-SVID, section 4).
+// of them mean one workload.
 func checkID(id, ours string) error {
 	rest, ok := strings.CutPrefix(id, spiffeScheme)
 	if !ok {
