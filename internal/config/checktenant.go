@@ -10,6 +10,7 @@ func (t *Tenant) check() (problems []Problem) {
 		add(t.Problem("", "nobody can come in; give issuers, certificates or both"))
 	}
 	t.checkIssuers(add)
+	t.checkCertificates(add)
 	if burst := 2 * int(t.Limits.BytesPerSecondPerConnection); burst != Unlimited && int(t.Limits.MessageSize) > burst {
 		add(t.Problem("limits.message_size", "%v does not fit into the burst of bytes_per_second_per_connection, which is %v; "+
 			"make the one smaller or the other larger", t.Limits.MessageSize, Size(burst)))

@@ -142,15 +142,19 @@ func TestPathsAreRelativeToTheFileTheyStandIn(t *testing.T) {
 	dir := folder(t, map[string]string{
 		"portcullis.yaml": "listen: {tls: {certificate_file: tls/a.crt, key_file: /etc/b.key}}\ntenants_dir: customers\n",
 		"customers/acme.yaml": "id: acme\nissuers: [{issuer: i, audience: a, jwks_file: ../keys.json}]\n" +
+			"certificates: {authorities_file: ca.pem, revocation_lists: [lists/a.crl, /etc/b.crl]}\n" +
 			"rules: [{name: r, allow: [manage]}]\n",
 	})
 	c, problems := config.Load(filepath.Join(dir, "portcullis.yaml"))
-	wantProblems(t, problems)
+	wantProblems(t, problems, "3:15 certificates: no client will be asked for one")
+	lists := c.Tenants[0].Certificates.RevocationLists
 	for name, pair := range map[string][2]string{
-		"certificate_file": {string(c.Listen.TLS.CertificateFile), filepath.Join(dir, "tls/a.crt")},
-		"key_file":         {string(c.Listen.TLS.KeyFile), "/etc/b.key"},
-		"tenants_dir":      {string(c.TenantsDir), filepath.Join(dir, "customers")},
-		"jwks_file":        {string(c.Tenants[0].Issuers[0].JWKSFile), filepath.Join(dir, "keys.json")},
+		"revocation_lists[0]": {string(lists[0]), filepath.Join(dir, "customers/lists/a.crl")},
+		"revocation_lists[1]": {string(lists[1]), "/etc/b.crl"},
+		"certificate_file":    {string(c.Listen.TLS.CertificateFile), filepath.Join(dir, "tls/a.crt")},
+		"key_file":            {string(c.Listen.TLS.KeyFile), "/etc/b.key"},
+		"tenants_dir":         {string(c.TenantsDir), filepath.Join(dir, "customers")},
+		"jwks_file":           {string(c.Tenants[0].Issuers[0].JWKSFile), filepath.Join(dir, "keys.json")},
 	} {
 		if pair[0] != pair[1] {
 			t.Errorf("%s is %q, want %q", name, pair[0], pair[1])

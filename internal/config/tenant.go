@@ -92,7 +92,7 @@ type Certificates struct {
 
 	// Certificate revocation lists, PEM or DER, one of each authority in authorities_file. A changed file counts within seconds, also for who is connected. When a
 	// list runs out (nextUpdate) its authority's certificates are refused. No default: without lists only an end of their time ends certificates.
-	RevocationLists []File `yaml:"revocation_lists"`
+	RevocationLists []File `yaml:"revocation_lists" min:"1"`
 }
 
 // Limits are counted on each node for itself. All but message_size may be the word unlimited. A rate has a burst of twice itself.

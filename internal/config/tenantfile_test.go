@@ -97,6 +97,12 @@ func TestProblemsOfATenant(t *testing.T) {
 		// Certificates.
 		{"certificates without authorities", "certificates: {}\n" + issuers + rest, []string{"1:15 certificates.authorities_file: is missing"}},
 		{"an identity that is none", "certificates: {authorities_file: f, identity: cn}\n" + issuers + rest, []string{`1:47 certificates.identity: "cn" is none of uri, spiffe, dns, email, fingerprint`}},
+		{"a trust domain that is missing", "certificates: {authorities_file: f, identity: spiffe}\n" + issuers + rest, []string{"1:15 certificates.trust_domain: is missing; with identity spiffe"}},
+		{"a trust domain of another identity", "certificates: {authorities_file: f, trust_domain: prod.acme.example}\n" + issuers + rest, []string{"1:51 certificates.trust_domain: is for identity spiffe, and identity is uri; remove it"}},
+		{"a trust domain that is an id", "certificates: {authorities_file: f, identity: spiffe, trust_domain: \"spiffe://acme\"}\n" + issuers + rest, []string{`1:69 certificates.trust_domain: "spiffe://acme" is no trust domain; write 1 to 255 of a-z`}},
+		{"a trust domain in capitals", "certificates: {authorities_file: f, identity: spiffe, trust_domain: Acme}\n" + issuers + rest, []string{`1:69 certificates.trust_domain: "Acme" is no trust domain`}},
+		{"no revocation lists in the list", "certificates: {authorities_file: f, revocation_lists: []}\n" + issuers + rest, []string{"1:55 certificates.revocation_lists: is an empty list"}},
+		{"a revocation list twice", "certificates: {authorities_file: f, revocation_lists: [a.crl, b.crl, ./a.crl]}\n" + issuers + rest, []string{"1:70 certificates.revocation_lists[2]: is there twice; remove one of the two"}},
 		{"certificates that nobody is asked for", "certificates: {authorities_file: f}\n" + issuers + rest, []string{"1:15 certificates: no client will be asked for one"}},
 		{"a tenant of certificates alone that nobody is asked for", "certificates: {authorities_file: f}\n" + rest, []string{"1:15 certificates: nobody can come in"}},
 
