@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"portcullis/internal/auth/jwt/jwks"
+	"portcullis/internal/auth/mtls"
 	"portcullis/internal/gateway"
 	"portcullis/internal/gateway/api"
 	"portcullis/internal/gateway/door"
@@ -55,6 +56,7 @@ type Metrics struct {
 	gateway  gatewayObserver
 	tls      *tlsObserver
 	keys     *keysObserver
+	crl      *crlObserver
 	lobby    lobbyObserver
 }
 
@@ -82,6 +84,7 @@ func New(b Build, dialects []wire.Dialect) *Metrics {
 		gateway:  newGateway(f, decided),
 		tls:      newTLS(f),
 		keys:     newKeys(f),
+		crl:      newCRL(f),
 		lobby:    newLobby(f),
 	}
 }
@@ -116,6 +119,9 @@ func (m *Metrics) Gateway() interface {
 
 // TLS hears the clients' listener.
 func (m *Metrics) TLS() listen.Observer { return m.tls }
+
+// Lists hears of the certificate revocation lists.
+func (m *Metrics) Lists() mtls.Observer { return m.crl }
 
 // Keys hears of the issuers' key sets.
 func (m *Metrics) Keys() jwks.Observer { return m.keys }

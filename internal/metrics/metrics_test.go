@@ -23,6 +23,7 @@ import (
 	"portcullis/internal/message"
 	"portcullis/internal/metrics"
 	"portcullis/internal/session"
+	"portcullis/internal/tenant"
 	"portcullis/internal/wire"
 	"portcullis/internal/wire/json"
 	"portcullis/internal/wire/mirror"
@@ -223,6 +224,17 @@ func TestAnEventMovesItsSeriesAndNoOther(t *testing.T) {
 		{"an issuer never answered", func(m *metrics.Metrics) { m.Keys().Fetched("a", errors.New("unreachable"), 0, 0) }, want{
 			"jwks_fetches_total{result=failed}": 1, "jwks_fetch_duration_seconds_count": 1, "jwks_issuers{keys=missing}": 1,
 		}},
+
+		{"the first of two tenants' revocation lists runs out", func(m *metrics.Metrics) {
+			m.Lists().ListsLoaded(tenant.MustParse("acme"), notAfter)
+			m.Lists().ListsLoaded(tenant.MustParse("globex"), notAfter.Add(-time.Hour))
+		}, want{"crl_loads_total{result=ok}": 2, "crl_next_update_timestamp_seconds": 1_900_000_000 - 3600}},
+		{"and is followed by another", func(m *metrics.Metrics) {
+			m.Lists().ListsLoaded(tenant.MustParse("acme"), notAfter)
+			m.Lists().ListsLoaded(tenant.MustParse("globex"), notAfter.Add(-time.Hour))
+			m.Lists().ListsLoaded(tenant.MustParse("globex"), notAfter.Add(time.Hour))
+		}, want{"crl_loads_total{result=ok}": 3, "crl_next_update_timestamp_seconds": 1_900_000_000}},
+		{"a revocation list that cannot be used", func(m *metrics.Metrics) { m.Lists().ListsFailed(tenant.MustParse("acme")) }, want{"crl_loads_total{result=failed}": 1}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
