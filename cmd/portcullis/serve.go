@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"os"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -30,6 +33,23 @@ drain.grace. SIGINT leaves out the delay. A second signal ends it at once.`,
 	return c
 }
 
+// auditSink opens the file of the security log, or takes standard output.
+func auditSink(c *config.Config, stdout io.Writer) (io.WriteCloser, error) {
+	if c.Audit.File == "" {
+		return unclosed{stdout}, nil
+	}
+	f, err := os.OpenFile(string(c.Audit.File), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("audit.file: %w; name a file in a folder that the gateway may write to", err)
+	}
+	return f, nil
+}
+
+// unclosed is a writer that is somebody else's to close.
+type unclosed struct{ io.Writer }
+
+func (unclosed) Close() error { return nil }
+
 // serve returns when the gateway has drained, or could not be started.
 func (s *shell) serve(ctx context.Context, file string) error {
 	ctx, stop := untilSignal(ctx)
@@ -44,7 +64,12 @@ func (s *shell) serve(ctx context.Context, file string) error {
 	if s.env("GOGC") == "" {
 		debug.SetGCPercent(collectAt)
 	}
-	n, more := node.New(node.Options{Config: c, Log: log, Version: b.metric()})
+	sink, err := auditSink(c, s.stdout)
+	if err != nil {
+		return err
+	}
+	defer sink.Close()
+	n, more := node.New(node.Options{Config: c, Log: log, Version: b.metric(), Audit: sink})
 	if problems = append(problems, more...); config.Failed(problems) {
 		return s.refuse(file, problems)
 	}

@@ -30,6 +30,9 @@ type Config struct {
 	// What is written to standard error, and how.
 	Log Log `yaml:"log"`
 
+	// The security log: who came in and who did not, what was revoked, what was tried. One JSON object a line, and no secret in any.
+	Audit Audit `yaml:"audit"`
+
 	// The tenants, written here. Excludes tenants_dir; one of the two must give at least one tenant.
 	Tenants []Tenant `yaml:"tenants" min:"1"`
 
@@ -123,6 +126,12 @@ type Drain struct {
 	// The whole time from SIGTERM to the end of the process; what is not closed by then is cut. Default 30s, at most 2h. It must hold the
 	// delay and 10s for the close handshakes, and be shorter than the patience of whatever started the process.
 	Grace Duration `yaml:"grace" default:"30s" max:"2h"`
+}
+
+// Audit is the security log.
+type Audit struct {
+	// The file that it is appended to, made with mode 0600. No default: without it the security log goes to standard output.
+	File File `yaml:"file"`
 }
 
 // Log is what the gateway says about itself. No token, query string or payload is ever in it.

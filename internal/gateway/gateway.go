@@ -136,7 +136,7 @@ func (g *Gateway) connect(w http.ResponseWriter, r *http.Request) {
 
 // admit asks every question that needs no place. The caller is there on an error too, as far as it is known.
 func (g *Gateway) admit(r *http.Request, now time.Time) (a admitted, err error) {
-	a.caller = &door.Caller{Purpose: door.Handshake, Started: now}
+	a.caller = &door.Caller{Purpose: door.Handshake, Started: now, Origin: r.Header.Get("Origin"), Agent: r.UserAgent()}
 	if g.closed.Load() {
 		return a, door.Reject(door.Draining, "the node is draining")
 	}

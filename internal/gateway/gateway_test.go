@@ -28,6 +28,7 @@ import (
 	"portcullis/internal/auth/ticket"
 	"portcullis/internal/broker"
 	"portcullis/internal/broker/memory"
+	"portcullis/internal/channel"
 	"portcullis/internal/config"
 	"portcullis/internal/gateway"
 	"portcullis/internal/gateway/door"
@@ -59,16 +60,18 @@ func (l *tally) count(reason auth.Reason) int {
 	return l.reasons[reason]
 }
 
-func (*tally) Decided(acl.Action, acl.Decision) {}
-func (*tally) Delivered(*hub.Batch)             {}
-func (*tally) Subscriptions(int)                {}
-func (*tally) Channels(int)                     {}
-func (*tally) Opened(string)                    {}
-func (*tally) Received(wire.Verb, int)          {}
-func (*tally) Sent(string, int)                 {}
-func (*tally) Refused(wire.Verb, wire.Code)     {}
-func (*tally) Pong(time.Duration)               {}
-func (*tally) Closed(*session.Report)           {}
+func (*tally) Decided(acl.Action, acl.Decision)                               {}
+func (*tally) Denied(*auth.Principal, acl.Action, channel.Name, acl.Decision) {}
+func (*tally) Renewed(string, string, *auth.Principal)                        {}
+func (*tally) Delivered(*hub.Batch)                                           {}
+func (*tally) Subscriptions(int)                                              {}
+func (*tally) Channels(int)                                                   {}
+func (*tally) Opened(string)                                                  {}
+func (*tally) Received(wire.Verb, int)                                        {}
+func (*tally) Sent(string, int)                                               {}
+func (*tally) Refused(wire.Verb, wire.Code)                                   {}
+func (*tally) Pong(time.Duration)                                             {}
+func (*tally) Closed(*session.Report)                                         {}
 
 // edge is a gateway over a network in memory.
 type edge struct {

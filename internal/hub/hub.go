@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"portcullis/internal/acl"
+	"portcullis/internal/auth"
 	"portcullis/internal/broker"
 	"portcullis/internal/channel"
 	"portcullis/internal/message"
@@ -48,6 +49,8 @@ type shard struct {
 type Observer interface {
 	// Decided is a question that the policy answered.
 	Decided(action acl.Action, d acl.Decision)
+	// Denied is a question that the policy answered with no.
+	Denied(p *auth.Principal, action acl.Action, name channel.Name, d acl.Decision)
 	// Delivered is one batch of a channel that was written or queued for its subscribers.
 	Delivered(b *Batch)
 	// Subscriptions and Channels change by these numbers.

@@ -15,6 +15,7 @@ import (
 	"portcullis/internal/acl"
 	"portcullis/internal/auth"
 	"portcullis/internal/broker/memory"
+	"portcullis/internal/channel"
 	"portcullis/internal/hub"
 	"portcullis/internal/limit"
 	"portcullis/internal/message"
@@ -75,6 +76,8 @@ func (w *watcher) Decided(_ acl.Action, d acl.Decision) {
 	n, _ := w.decisions.LoadOrStore(d.Basis, new(atomic.Int64))
 	n.(*atomic.Int64).Add(1)
 }
+func (*watcher) Denied(*auth.Principal, acl.Action, channel.Name, acl.Decision) {}
+
 func (w *watcher) Delivered(b *hub.Batch) { w.recipients.Add(int64(b.Recipients * len(b.Messages))) }
 func (w *watcher) Subscriptions(n int)    { w.subscriptions.Add(int64(n)) }
 func (w *watcher) Channels(n int)         { w.channels.Add(int64(n)) }

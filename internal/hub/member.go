@@ -156,6 +156,7 @@ func (m *Member) Unsubscribe(name string) *wire.Fault {
 
 // denied tells the operator who asks for it, at level debug, which rule said no. The client hears only that.
 func (h *Hub) denied(p *auth.Principal, action acl.Action, name channel.Name, d acl.Decision) {
+	h.observer.Denied(p, action, name, d)
 	h.log.LogAttrs(context.Background(), slog.LevelDebug, "denied",
 		slog.String("event", "acl.denied"), slog.String("tenant", p.Tenant.String()), slog.String("user", p.User),
 		slog.String("action", action.String()), slog.String("channel", name.String()),

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"portcullis/internal/auth"
 	"portcullis/internal/session"
 	"portcullis/internal/wire"
 )
@@ -26,6 +27,7 @@ type connections struct {
 	slow      prometheus.Counter
 	durations prometheus.Histogram
 	rtts      prometheus.Histogram
+	renewed   prometheus.Counter
 }
 
 func newConnections(f promauto.Factory, dialects []wire.Dialect) connections {
@@ -46,6 +48,7 @@ func newConnections(f promauto.Factory, dialects []wire.Dialect) connections {
 		durations: newHistogram(f, "connection_duration_seconds",
 			"How long connections lasted, told at their end. Many short ones point at clients that reconnect in a loop, or at a balancer's timeout.",
 			1, 10, 60, 300, 1800, 3600, 4*3600, 12*3600, 24*3600),
+		renewed: newCounter(f, "credentials_refreshed_total", "Connections whose credential was replaced by a newer one of the same user, without a new connection."),
 		rtts: newHistogram(f, "ping_rtt_seconds",
 			"From a ping of the server to the client's answer: the network, and how busy clients are.",
 			.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10),
@@ -95,6 +98,9 @@ func (c *connections) Opened(protocol string) {
 
 // Pong implements [session.Observer].
 func (c *connections) Pong(rtt time.Duration) { c.rtts.Observe(rtt.Seconds()) }
+
+// Renewed implements [session.Observer].
+func (c *connections) Renewed(string, string, *auth.Principal) { c.renewed.Inc() }
 
 // Closed implements [session.Observer]. A code is counted when it is the server's own: clients choose theirs freely.
 func (c *connections) Closed(r *session.Report) {

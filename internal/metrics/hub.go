@@ -5,6 +5,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"portcullis/internal/acl"
+	"portcullis/internal/auth"
+	"portcullis/internal/channel"
 	"portcullis/internal/hub"
 )
 
@@ -79,6 +81,9 @@ func newDecisions(f promauto.Factory) decisions {
 			"(no_match), or a user of another tenant, which should never happen.",
 		[]string{"action", "decision", "basis"}, r, other, other, other)}
 }
+
+// Denied implements [hub.Observer]: a decision is counted by Decided.
+func (*hubObserver) Denied(*auth.Principal, acl.Action, channel.Name, acl.Decision) {}
 
 // Decided implements [hub.Observer] and [gateway.Observer].
 func (d decisions) Decided(action acl.Action, answer acl.Decision) {

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"portcullis/internal/audit"
 	"portcullis/internal/auth/jwt/jwks"
 	"portcullis/internal/auth/mtls"
 	"portcullis/internal/gateway"
@@ -57,6 +58,7 @@ type Metrics struct {
 	tls      *tlsObserver
 	keys     *keysObserver
 	crl      *crlObserver
+	audit    *auditObserver
 	lobby    lobbyObserver
 }
 
@@ -85,6 +87,7 @@ func New(b Build, dialects []wire.Dialect) *Metrics {
 		tls:      newTLS(f),
 		keys:     newKeys(f),
 		crl:      newCRL(f),
+		audit:    newAudit(f),
 		lobby:    newLobby(f),
 	}
 }
@@ -122,6 +125,9 @@ func (m *Metrics) TLS() listen.Observer { return m.tls }
 
 // Lists hears of the certificate revocation lists.
 func (m *Metrics) Lists() mtls.Observer { return m.crl }
+
+// Audit hears the security log.
+func (m *Metrics) Audit() audit.Observer { return m.audit }
 
 // Keys hears of the issuers' key sets.
 func (m *Metrics) Keys() jwks.Observer { return m.keys }

@@ -42,14 +42,15 @@ func (n *Node) newDoor(g gates, problems []config.Problem) (*door.Door, []config
 		Proofs: dpop.New(dpop.Config{
 			Names: n.config.Listen.Names, Plaintext: n.config.Listen.Plaintext, Gate: g.tokens, First: n.first,
 		}),
-		Observer: n.metrics.Gateway(),
+		Observer: door.Observers{n.metrics.Gateway(), n.audit},
 		Log:      n.log,
 	}), problems
 }
 
 func (n *Node) newAPI() *api.API {
 	return api.New(api.Config{
-		Door: n.door, Realms: n.realms, Ledger: n.ledger, Tickets: ticket.NewOffice(n.engine.State()), First: n.first, Observer: n.metrics.Gateway(),
+		Door: n.door, Realms: n.realms, Ledger: n.ledger, Tickets: ticket.NewOffice(n.engine.State()), First: n.first,
+		Observer: api.Observers{n.metrics.Gateway(), n.audit},
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"portcullis/internal/admin"
+	"portcullis/internal/audit"
 	"portcullis/internal/auth/revocation"
 	"portcullis/internal/broker/memory"
 	"portcullis/internal/config"
@@ -37,6 +39,8 @@ type Options struct {
 	Config  *config.Config
 	Log     *slog.Logger
 	Version metrics.Build
+	// Audit is where the security log is written; nil for nowhere.
+	Audit io.Writer
 	// Plain is one more listener for clients, without TLS, for development on loopback; nil for none.
 	Plain net.Listener
 }
@@ -50,6 +54,7 @@ type Node struct {
 	metrics  *metrics.Metrics
 	realms   *realm.Registry
 	engine   *memory.Broker
+	audit    *audit.Log
 	ledger   *revocation.Ledger
 	door     *door.Door
 	hub      *hub.Hub
@@ -79,9 +84,14 @@ func New(o Options) (*Node, []config.Problem) {
 		return nil, problems
 	}
 	n := &Node{options: o, config: o.Config, log: o.Log, metrics: m, realms: realm.NewRegistry(snapshot)}
+	if o.Audit == nil {
+		o.Audit = io.Discard
+	}
+	name := "n_" + rand.Text()[:8]
+	n.audit = audit.New(o.Audit, name, m.Audit())
 	n.engine = memory.New()
-	n.hub = hub.New(n.engine, m.Hub(), o.Log)
-	n.sessions = session.NewHost("n_"+rand.Text()[:8], m.Sessions(), o.Log)
+	n.hub = hub.New(n.engine, n.audit.Hub(m.Hub()), o.Log)
+	n.sessions = session.NewHost(name, n.audit.Sessions(m.Sessions()), o.Log)
 	n.ledger = revocation.NewLedger(n.engine.State(), n.announce, n.ended, o.Log)
 	n.hub.OnCommand(revocationCommand, n.ledger.Heard)
 	if n.door, problems = n.newDoor(gates, problems); n.door == nil {

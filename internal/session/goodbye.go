@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"portcullis/internal/auth"
 	"portcullis/internal/socket"
 	"portcullis/internal/wire"
 )
@@ -66,13 +67,15 @@ const (
 
 // Report is what is left of a session.
 type Report struct {
-	Initiator         Initiator
-	Reason            string
-	Code              int // of the close frame, 0 where there was none
-	Duration          time.Duration
-	Requests          uint64
-	Delivered         uint64
-	BytesIn, BytesOut uint64
+	Connection, Remote string
+	Principal          *auth.Principal
+	Initiator          Initiator
+	Reason             string
+	Code               int // of the close frame, 0 where there was none
+	Duration           time.Duration
+	Requests           uint64
+	Delivered          uint64
+	BytesIn, BytesOut  uint64
 }
 
 // leave closes the socket, whoever wanted it, and says who that was.
@@ -128,11 +131,12 @@ func ended(err error) Report {
 
 // report writes the session's one line and counts it.
 func (s *Session) report(r Report) {
+	p := s.Principal()
+	r.Connection, r.Remote, r.Principal = s.id, s.remote, p
 	r.Duration = time.Since(s.opened)
 	r.Requests, r.Delivered = s.requests, s.delivered.Load()
 	r.BytesIn, r.BytesOut = s.socket.Traffic()
 	s.host.observer.Closed(&r)
-	p := s.Principal()
 	s.host.log.LogAttrs(context.Background(), slog.LevelInfo, "connection ended",
 		slog.String("event", "connection.closed"),
 		slog.String("connection", s.id),

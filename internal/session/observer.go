@@ -3,6 +3,7 @@ package session
 import (
 	"time"
 
+	"portcullis/internal/auth"
 	"portcullis/internal/wire"
 )
 
@@ -16,6 +17,8 @@ type Observer interface {
 	// Refused is a request that was answered with an error.
 	Refused(verb wire.Verb, code wire.Code)
 	Pong(rtt time.Duration)
+	// Renewed is a connection, from remote, whose credential was replaced: it is p's now.
+	Renewed(id, remote string, p *auth.Principal)
 	Closed(r *Report)
 }
 

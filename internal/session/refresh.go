@@ -26,5 +26,6 @@ func (s *Session) refresh(r *wire.Request) {
 			Code: wire.Forbidden, Message: "subscribe on " + name.String() + " is not allowed any more",
 		}})
 	}
+	s.host.observer.Renewed(s.id, s.remote, p)
 	s.renewed(s)
 }

@@ -21,6 +21,7 @@ import (
 	"portcullis/internal/acl"
 	"portcullis/internal/auth"
 	"portcullis/internal/broker/memory"
+	"portcullis/internal/channel"
 	"portcullis/internal/hub"
 	"portcullis/internal/limit"
 	"portcullis/internal/realm"
@@ -41,10 +42,11 @@ type book struct {
 	pongs   int
 }
 
-func (b *book) Opened(string)           {}
-func (b *book) Received(wire.Verb, int) {}
-func (b *book) Sent(string, int)        {}
-func (b *book) Pong(time.Duration)      { b.mu.Lock(); b.pongs++; b.mu.Unlock() }
+func (b *book) Opened(string)                           {}
+func (b *book) Received(wire.Verb, int)                 {}
+func (b *book) Sent(string, int)                        {}
+func (b *book) Pong(time.Duration)                      { b.mu.Lock(); b.pongs++; b.mu.Unlock() }
+func (b *book) Renewed(string, string, *auth.Principal) {}
 func (b *book) Closed(r *session.Report) {
 	b.mu.Lock()
 	b.reports = append(b.reports, *r)
@@ -58,10 +60,11 @@ func (b *book) Refused(_ wire.Verb, c wire.Code) {
 
 type quiet struct{}
 
-func (quiet) Decided(acl.Action, acl.Decision) {}
-func (quiet) Delivered(*hub.Batch)             {}
-func (quiet) Subscriptions(int)                {}
-func (quiet) Channels(int)                     {}
+func (quiet) Decided(acl.Action, acl.Decision)                               {}
+func (quiet) Denied(*auth.Principal, acl.Action, channel.Name, acl.Decision) {}
+func (quiet) Delivered(*hub.Batch)                                           {}
+func (quiet) Subscriptions(int)                                              {}
+func (quiet) Channels(int)                                                   {}
 
 // stage is a gateway without a door: whoever dials is the user that the test says.
 type stage struct {

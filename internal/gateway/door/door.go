@@ -70,6 +70,8 @@ var ways = map[Purpose]auth.Ways{
 type Caller struct {
 	Purpose    Purpose
 	Started    time.Time
+	Origin     string     // as the request has it
+	Agent      string     // User-Agent
 	Address    netip.Addr // of the client, also behind trusted proxies; the zero Addr where it cannot be known
 	Proxied    bool
 	chain      []*x509.Certificate // the client's, not looked at yet
@@ -84,7 +86,7 @@ type Caller struct {
 
 // Meet finds out where r comes from, and whether that address may try at all.
 func (d *Door) Meet(r *http.Request, p Purpose, now time.Time) (*Caller, error) {
-	c := &Caller{Purpose: p, Started: now}
+	c := &Caller{Purpose: p, Started: now, Origin: OriginOf(r).Value, Agent: r.UserAgent()}
 	client, err := d.config.Proxies.Read(r)
 	c.Address, c.Proxied, c.chain = client.Address, client.Proxied, client.Chain
 	if err != nil {
@@ -188,7 +190,8 @@ func sameUser(now, next *auth.Principal) error {
 	return nil
 }
 
-func addressText(a netip.Addr) string {
+// AddressText is an address as logs have it, empty for one that is not known.
+func AddressText(a netip.Addr) string {
 	if !a.IsValid() {
 		return ""
 	}

@@ -28,7 +28,7 @@ func (d *Door) log(r *http.Request, a *Attempt, code wire.Code) {
 		slog.String("detail", a.Err.Error()),
 		slog.Int("status", code.Status()),
 		slog.String("remote", r.RemoteAddr),
-		slog.String("address", addressText(a.Address)),
+		slog.String("address", AddressText(a.Address)),
 		slog.Int64("suppressed", suppressed),
 	)
 }

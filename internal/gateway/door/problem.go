@@ -22,6 +22,16 @@ type Attempt struct {
 	Spent bool
 }
 
+// Observers hear one after the other.
+type Observers []Observer
+
+// Answered implements [Observer].
+func (o Observers) Answered(a *Attempt) {
+	for _, each := range o {
+		each.Answered(a)
+	}
+}
+
 // Accept records a caller who got what it came for.
 func (d *Door) Accept(c *Caller) {
 	d.config.Observer.Answered(&Attempt{Caller: c, Reason: Accepted, Fault: NoFault, Took: time.Since(c.Started)})

@@ -1,0 +1,119 @@
+// Package audit writes what a security reviewer asks for afterwards: who came in and who did not, what was taken back, what was tried. It hears the door, the API, the sessions and the
+// hub, and has a sink of its own: one JSON object a line.
+//
+// What strangers send stands in it only where it says who they were, cut short, as a value that JSON has escaped: it can make no line and no field. Tokens, tickets, queries and payloads
+// have no way in. Users and token ids stand there as hashes: they can be found by whoever knows whom to look for.
+package audit
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"portcullis/internal/auth"
+	"portcullis/internal/limit"
+)
+
+// Observer hears of every event, also of those that are not written. Its methods must not wait.
+type Observer interface {
+	Happened(e Event, written bool)
+}
+
+// Log writes events. It is safe for concurrent use; it waits for its sink as other logs do.
+type Log struct {
+	// Set by New, then read-only.
+	out      slog.Handler
+	node     string
+	observer Observer
+	events   map[Event]*pace
+}
+
+// perSecond is how many lines of one event are written a second, with a burst of twice that. Strangers decide how often most events happen. All are counted.
+const perSecond = 50
+
+// pace bounds the lines of one event.
+type pace struct {
+	rate       *limit.Rate
+	suppressed atomic.Int64
+}
+
+// New returns a log of one node that writes to w.
+func New(w io.Writer, node string, o Observer) *Log {
+	l := &Log{node: node, observer: o, events: make(map[Event]*pace)}
+	for e := range Levels {
+		l.events[e] = &pace{rate: limit.NewRate(perSecond)}
+	}
+	l.out = slog.NewJSONHandler(w, &slog.HandlerOptions{ReplaceAttr: spell})
+	return l
+}
+
+// spell gives the fields that slog writes by itself the names of the vocabulary.
+func spell(groups []string, a slog.Attr) slog.Attr {
+	switch {
+	case len(groups) > 0:
+	case a.Key == slog.TimeKey:
+		return slog.String("datetime", a.Value.Time().UTC().Format("2006-01-02T15:04:05.000Z07:00"))
+	case a.Key == slog.LevelKey, a.Key == slog.MessageKey:
+		return slog.Attr{}
+	}
+	return a
+}
+
+// write writes one event, unless there are too many of its kind.
+func (l *Log) write(e Event, fields ...slog.Attr) {
+	p, now := l.events[e], time.Now()
+	_, ok := p.rate.Take(now, 1)
+	l.observer.Happened(e, ok)
+	if !ok {
+		p.suppressed.Add(1)
+		return
+	}
+	r := slog.NewRecord(now, slog.LevelInfo, "", 0)
+	r.AddAttrs(slog.String("event", string(e)), slog.String("severity", string(Levels[e])), slog.String("appid", "portcullis"), slog.String("node", l.node))
+	for _, f := range fields {
+		if f.Value.Kind() != slog.KindString || f.Value.String() != "" {
+			r.AddAttrs(f)
+		}
+	}
+	if n := p.suppressed.Swap(0); n > 0 {
+		r.AddAttrs(slog.Int64("suppressed", n))
+	}
+	_ = l.out.Handle(context.Background(), r) // a log that cannot be written cannot be told in itself; the counter goes on
+}
+
+// Lengths of what strangers send.
+const (
+	maxText  = 256
+	maxAgent = 128
+)
+
+// short cuts a stranger's text.
+func short(s string, most int) string { return s[:min(len(s), most)] }
+
+// hashed names somebody or something for those who know it already.
+func hashed(s string) string {
+	if s == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:8])
+}
+
+// who are the fields of somebody who was believed.
+func who(p *auth.Principal) []slog.Attr {
+	if p == nil {
+		return nil
+	}
+	fields := []slog.Attr{
+		slog.String("tenant", p.Tenant.String()), slog.String("user_hash", hashed(p.User)), slog.String("issuer", p.Issuer), slog.String("auth_method", string(p.Method)),
+		slog.String("token_hash", hashed(p.TokenID)), slog.String("session_hash", hashed(p.Session)),
+	}
+	if p.Certificate != nil {
+		fields = append(fields, slog.String("certificate", hex.EncodeToString(p.Certificate.Fingerprint[:8])))
+	}
+	return fields
+}
