@@ -60,19 +60,26 @@ func fetch(ctx context.Context, c *config.Config) (problems []config.Problem) {
 	for i := range c.Tenants {
 		t := &c.Tenants[i]
 		for n, issuer := range t.Issuers {
-			if issuer.JWKSURI == "" || known[issuer.JWKSURI] {
+			key := "jwks_uri"
+			make := func() (*jwks.Source, error) {
+				return jwks.URL(issuer.JWKSURI, nil, jwks.Options{Issuer: issuer.Issuer})
+			}
+			if issuer.JWKSURI == "" {
+				key = "issuer"
+				make = func() (*jwks.Source, error) {
+					return jwks.Discovery(issuer.Issuer, nil, jwks.Options{Issuer: issuer.Issuer})
+				}
+			}
+			source, err := make()
+			if issuer.JWKSFile != "" || err != nil || known[source.Location()] { // building the tenant has told of an error
 				continue
 			}
-			known[issuer.JWKSURI] = true
-			source, err := jwks.URL(issuer.JWKSURI, nil, jwks.Options{Issuer: issuer.Issuer})
-			if err != nil {
-				continue // building the tenant has told
-			}
+			known[source.Location()] = true
 			fetches.Go(func() error {
 				if err := source.Fetch(ctx); err != nil {
 					mu.Lock()
 					defer mu.Unlock()
-					problems = append(problems, t.Problem(fmt.Sprintf("issuers[%d].jwks_uri", n), "%v; correct the address or its service, "+
+					problems = append(problems, t.Problem(fmt.Sprintf("issuers[%d].%s", n, key), "%v; correct the address or its service, "+
 						"or check with --offline, which fetches nothing", err))
 				}
 				return nil

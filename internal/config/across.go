@@ -7,7 +7,7 @@ func (c *Config) across() (problems []Problem) {
 	add := func(p Problem) { problems = append(problems, p) }
 	type choice struct{ issuer, claim, audience string }
 	type place struct{ keys, of string }
-	chosen, reported := make(map[choice]string), make(map[choice]string)
+	chosen, reported := make(map[choice]chosenBy), make(map[choice]string)
 	places := make(map[string]place)
 	ids := make(map[string]bool)
 	for i := range c.Tenants {
@@ -19,10 +19,11 @@ func (c *Config) across() (problems []Problem) {
 		for j, issuer := range t.Issuers {
 			path, here := fmt.Sprintf("issuers[%d]", j), fmt.Sprintf("issuers[%d] of tenant %s", j, t.ID)
 			key := choice{issuer.Issuer, issuer.AudienceClaim, issuer.Audience}
-			if other, taken := chosen[key]; taken {
-				add(t.Problem(path, "issuer %q with audience %q already chooses %s; use an audience for each", issuer.Issuer, issuer.Audience, other))
+			if other, taken := chosen[key]; taken && !toldApart(issuer.TenantClaim, other.claims) {
+				add(t.Problem(path, "issuer %q with audience %q already chooses %s; use an audience for each, or a tenant_claim of one name with different values",
+					issuer.Issuer, issuer.Audience, other.of))
 			}
-			chosen[key] = here
+			chosen[key] = chosenBy{here, append(chosen[key].claims, issuer.TenantClaim)}
 			for _, report := range []struct{ key, audience string }{{"logout_audience", issuer.LogoutAudience}, {"events_audience", issuer.EventsAudience}} {
 				key := choice{issuer.Issuer, report.key, report.audience}
 				if other, taken := reported[key]; taken && report.audience != "" && other != t.ID {
@@ -41,6 +42,22 @@ func (c *Config) across() (problems []Problem) {
 		c.checkDoor(t, add)
 	}
 	return problems
+}
+
+// chosenBy are the entries of one issuer and audience so far.
+type chosenBy struct {
+	of     string // the last one, for people
+	claims []*TenantClaim
+}
+
+// toldApart reports whether a claim tells an entry from all others of its issuer and audience.
+func toldApart(c *TenantClaim, others []*TenantClaim) bool {
+	for _, other := range others {
+		if c == nil || other == nil || c.Name != other.Name || c.Value == other.Value {
+			return false
+		}
+	}
+	return true
 }
 
 // checkDoor compares the credentials that a tenant believes with those that the listener lets clients show.

@@ -42,7 +42,9 @@ func (t *Tenant) checkIssuer(path string, issuer *Issuer, add func(Problem)) {
 	case file && uri:
 		add(t.Problem(path+".jwks_uri", "excludes jwks_file; keep one of the two"))
 	case !file && !uri:
-		add(t.Problem(path, "has no keys; give jwks_uri, an https address, or jwks_file"))
+		if err := checkKeysURI(issuer.Issuer); err != nil || strings.ContainsAny(issuer.Issuer, "?#") {
+			add(t.Problem(path, "has no keys, and issuer %q is no https address at which they could be discovered; give jwks_uri, an https address, or jwks_file", issuer.Issuer))
+		}
 	case issuer.JWKSURI != "":
 		if err := checkKeysURI(issuer.JWKSURI); err != nil {
 			add(t.Problem(path+".jwks_uri", "%v", err))

@@ -39,6 +39,9 @@ type Issuer struct {
 	// The claim that holds the audience: client_id for services whose tokens have no aud. Default aud.
 	AudienceClaim string `yaml:"audience_claim" default:"aud"`
 
+	// A claim that its tokens must have, as text: for tenants that share issuer and audience, all of which name the same claim with different values. No default.
+	TenantClaim *TenantClaim `yaml:"tenant_claim"`
+
 	// The aud of its logout tokens (OpenID Connect Back-Channel Logout), most often the id of a client, sent to POST /v1/logout. No default: without it the issuer
 	// cannot log users out of this tenant. Two tenants of one issuer have different ones.
 	LogoutAudience string `yaml:"logout_audience"`
@@ -47,7 +50,8 @@ type Issuer struct {
 	// tenants of one issuer have different ones.
 	EventsAudience string `yaml:"events_audience"`
 
-	// Its public keys, a JWK Set in a file. Excludes jwks_uri; one of the two must be given.
+	// Its public keys, a JWK Set in a file. Excludes jwks_uri. Without either they are discovered: where the issuer's own /.well-known/openid-configuration says (OpenID Connect
+	// Discovery), which asks for an issuer that is an https address.
 	JWKSFile File `yaml:"jwks_file"`
 
 	// Its public keys, a JWK Set that is fetched and kept fresh: https, or http on this machine (127.0.0.1, ::1, localhost).
@@ -76,6 +80,15 @@ type Issuer struct {
 
 	// How far the issuer's clock may be off. Default 30s, at least 1s, at most 5m.
 	Leeway Duration `yaml:"leeway" default:"30s" min:"1s" max:"5m"`
+}
+
+// TenantClaim tells the tenants of one issuer and audience apart, by an organisation's id for example.
+type TenantClaim struct {
+	// The name of the claim, as it stands in the token, at its top level.
+	Name string `yaml:"name" required:"true"`
+
+	// The text that it must be.
+	Value string `yaml:"value" required:"true"`
 }
 
 // Certificates says which client certificates are this tenant's, and whom they name.

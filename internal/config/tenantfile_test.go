@@ -50,7 +50,7 @@ func TestProblemsOfATenant(t *testing.T) {
 		{"an issuer without its name", "issuers: [{audience: a, jwks_file: k}]\n" + rest, []string{"1:11 issuers[0].issuer: is missing"}},
 		{"no audience", "issuers:\n- issuer: i\n  jwks_file: k\n" + rest, []string{"2:3 issuers[0].audience: is missing"}},
 		{"an empty audience", "issuers: [{issuer: i, audience: '', jwks_file: k}]\n" + rest, []string{"1:33 issuers[0].audience: is an empty text"}},
-		{"no keys", "issuers: [{issuer: i, audience: a}]\n" + rest, []string{"1:11 issuers[0]: has no keys; give jwks_uri, an https address, or jwks_file"}},
+		{"no keys", "issuers: [{issuer: i, audience: a}]\n" + rest, []string{"1:11 issuers[0]: is no https address at which they could be discovered; give jwks_uri, an https address, or jwks_file"}},
 		{"keys twice over", "issuers: [{issuer: i, audience: a, jwks_file: k, jwks_uri: \"https://i/k\"}]\n" + rest, []string{
 			"1:60 issuers[0].jwks_uri: excludes jwks_file"}},
 		{"keys over plain http", "issuers: [{issuer: i, audience: a, jwks_uri: \"http://i.example/k\"}]\n" + rest, []string{

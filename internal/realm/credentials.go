@@ -23,11 +23,18 @@ func (b *builder) issuer(c *config.Tenant, id tenant.ID, i int) {
 	}
 	b.issuers = append(b.issuers, jwt.Issuer{
 		Tenant: id, Issuer: s.Issuer, Audience: s.Audience, AudienceClaim: s.AudienceClaim,
-		LogoutAudience: s.LogoutAudience, EventsAudience: s.EventsAudience,
+		LogoutAudience: s.LogoutAudience, EventsAudience: s.EventsAudience, TenantClaim: requiredOf(s.TenantClaim),
 		Algorithms: s.Algorithms, Types: typesOf(s.Types), RolesClaim: s.RolesClaim, Prefix: s.Prefix,
 		MaxLifetime: time.Duration(s.MaxLifetime), Leeway: time.Duration(s.Leeway),
 		Keys: source,
 	})
+}
+
+func requiredOf(c *config.TenantClaim) jwt.Required {
+	if c == nil {
+		return jwt.Required{}
+	}
+	return jwt.Required(*c)
 }
 
 // typesOf turns the configuration's word for a missing typ into the verifier's.
@@ -44,21 +51,28 @@ func typesOf(configured []string) []string {
 // origin is where one issuer's keys come from.
 type origin struct{ issuer, place string }
 
+// keysOf is where an issuer's keys come from; nothing where they are discovered.
+func keysOf(s config.Issuer) string { return s.JWKSURI + string(s.JWKSFile) }
+
 // source returns the keys of an issuer, the same for everybody who reads them from the same place.
 func (b *builder) source(c *config.Tenant, i int) *jwks.Source {
 	s := c.Issuers[i]
-	place := s.JWKSURI + string(s.JWKSFile)
+	place := keysOf(s)
 	key := origin{s.Issuer, place}
 	if known := b.sources[key]; known != nil {
 		return known
 	}
 	o := jwks.Options{Issuer: s.Issuer, Observer: b.options.Keys, Log: b.options.Log}
-	made, member, err := (*jwks.Source)(nil), "jwks_uri", error(nil)
-	if s.JWKSFile != "" {
+	made, member, err := (*jwks.Source)(nil), "issuer", error(nil)
+	switch {
+	case s.JWKSFile != "":
 		member = "jwks_file"
 		made, err = jwks.File(string(s.JWKSFile), o)
-	} else {
+	case s.JWKSURI != "":
+		member = "jwks_uri"
 		made, err = jwks.URL(s.JWKSURI, nil, o)
+	default:
+		made, err = jwks.Discovery(s.Issuer, nil, o)
 	}
 	if err != nil {
 		b.add(c.Problem(fmt.Sprintf("issuers[%d].%s", i, member), "%v", err))

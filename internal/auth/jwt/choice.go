@@ -12,7 +12,7 @@ import (
 // share one, so nothing here looks at all of them.
 type issuer struct {
 	keys    *jwks.Source
-	entries map[audience]*entry
+	entries map[audience]*group
 	// logouts and events are the entries by the audience of what the issuer reports.
 	logouts, events map[string]*entry
 
@@ -23,8 +23,34 @@ type issuer struct {
 // audience is a text in a claim: a token for ana's shop in aud is not one for ana's shop in client_id.
 type audience struct{ claim, text string }
 
+// group are the entries of one audience: one, or several that a claim tells apart.
+type group struct {
+	only    *entry
+	claim   string
+	byValue map[string]*entry
+}
+
+// of returns the entry that a token belongs to, nil when there is none.
+func (g *group) of(t *jws.Token) *entry {
+	if g.claim == "" {
+		return g.only
+	}
+	v, ok := t.Claims.Lookup(g.claim)
+	if !ok {
+		return nil
+	}
+	text, _ := v.Text()
+	return g.byValue[text]
+}
+
 func (i *issuer) add(e *entry) {
-	i.entries[audience{e.AudienceClaim, e.Audience}] = e
+	key := audience{e.AudienceClaim, e.Audience}
+	g := i.entries[key]
+	if g == nil {
+		g = &group{only: e, claim: e.TenantClaim.Name, byValue: make(map[string]*entry)}
+		i.entries[key] = g
+	}
+	g.byValue[e.TenantClaim.Value] = e
 	if e.LogoutAudience != "" {
 		i.logouts[e.LogoutAudience] = e
 	}
@@ -56,9 +82,13 @@ func (i *issuer) choose(t *jws.Token) (*entry, error) {
 		}
 		texts, _ := value.Texts()
 		for _, text := range texts {
-			e := i.entries[audience{claim, text}]
-			if e == nil {
+			g := i.entries[audience{claim, text}]
+			if g == nil {
 				continue
+			}
+			e := g.of(t)
+			if e == nil {
+				return nil, auth.Refuse(auth.BadAudience, "the token names audience %.128q, and its %s is no tenant's", text, g.claim)
 			}
 			if chosen != nil && chosen.Tenant != e.Tenant {
 				return nil, auth.Refuse(auth.BadAudience, "the token names the audiences of tenants %s and %s", chosen.Tenant, e.Tenant)

@@ -35,6 +35,10 @@ type Issuer struct {
 	Audience      string
 	AudienceClaim string
 
+	// TenantClaim tells tenants apart that share issuer and audience: its claim must be this text. The zero TenantClaim asks for none. All entries of one issuer and audience name
+	// the same claim, with different values.
+	TenantClaim Required
+
 	// LogoutAudience is the aud of the issuer's logout tokens, most often a client id; EventsAudience that of its security event tokens. Without them it cannot report
 	// such things to this tenant. Two tenants of one issuer have different ones.
 	LogoutAudience, EventsAudience string
@@ -58,6 +62,9 @@ type Issuer struct {
 	// Keys are the issuer's. Entries for one issuer must read theirs from one place.
 	Keys *jwks.Source
 }
+
+// Required is a claim that a token must have, as text.
+type Required struct{ Name, Value string }
 
 // methods are the algorithms that can be configured, all asymmetric. ES512 is not among them: one core verifies 200 of its signatures a
 // second, against 10,000 of ES256.

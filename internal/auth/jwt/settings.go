@@ -56,6 +56,8 @@ func compileOne(i Issuer) (*entry, error) {
 		return nil, errors.New("issuer is empty; it must be the iss of the tokens, to the letter")
 	case i.Audience == "":
 		return nil, errors.New("audience is empty; without it tokens for any other service of the issuer would be taken")
+	case (i.TenantClaim.Name == "") != (i.TenantClaim.Value == ""):
+		return nil, fmt.Errorf("tenant_claim has name %q and value %q; it needs both", i.TenantClaim.Name, i.TenantClaim.Value)
 	case i.Keys == nil:
 		return nil, errors.New("it has no keys")
 	case i.MaxLifetime < 0 && i.MaxLifetime != Unlimited:
@@ -96,16 +98,22 @@ func overlap(a, b string) bool { return strings.HasPrefix(a, b) || strings.HasPr
 // distinct finds entries between which a token could not choose, and entries of one issuer that would disagree on its keys.
 func distinct(entries []*entry) []error {
 	type choice struct{ issuer, audience, claim string }
+	type claimed struct {
+		choice
+		value string
+	}
+	byClaim := make(map[claimed]*entry)
 	chosen, reports := make(map[choice]*entry), make(map[choice]*entry)
 	first := make(map[string]*entry)
 	var problems []error
 	for _, e := range entries {
 		c := choice{e.Issuer.Issuer, e.Audience, e.AudienceClaim}
-		if other := chosen[c]; other != nil {
-			problems = append(problems, fmt.Errorf("tenants %s and %s both take issuer %q with %s %q; a token must choose one tenant",
-				other.Tenant, e.Tenant, c.issuer, c.claim, c.audience))
+		other := chosen[c]
+		if other != nil && (e.TenantClaim.Name == "" || e.TenantClaim.Name != other.TenantClaim.Name || byClaim[claimed{c, e.TenantClaim.Value}] != nil) {
+			problems = append(problems, fmt.Errorf("tenants %s and %s both take issuer %q with %s %q; a token must choose one tenant: give them different audiences, or a tenant_claim "+
+				"of one name with different values", other.Tenant, e.Tenant, c.issuer, c.claim, c.audience))
 		}
-		chosen[c] = e
+		chosen[c], byClaim[claimed{c, e.TenantClaim.Value}] = e, e
 		for _, report := range []struct{ setting, audience string }{{"logout_audience", e.LogoutAudience}, {"events_audience", e.EventsAudience}} {
 			r := choice{e.Issuer.Issuer, report.audience, report.setting}
 			if other := reports[r]; other != nil && report.audience != "" && other.Tenant != e.Tenant {

@@ -14,6 +14,7 @@ import (
 type Verifier struct {
 	issuers map[string]*issuer
 	gate    auth.Gate
+	seen    signatures
 }
 
 // NewVerifier returns a verifier whose signatures are verified behind gate. Its error names every problem in issuers. It starts nothing: whoever
@@ -27,7 +28,7 @@ func NewVerifier(issuers []Issuer, gate auth.Gate) (*Verifier, error) {
 	for _, e := range entries {
 		i := v.issuers[e.Issuer.Issuer]
 		if i == nil {
-			i = &issuer{keys: e.Keys, entries: make(map[audience]*entry), logouts: make(map[string]*entry), events: make(map[string]*entry)}
+			i = &issuer{keys: e.Keys, entries: make(map[audience]*group), logouts: make(map[string]*entry), events: make(map[string]*entry)}
 			v.issuers[e.Issuer.Issuer] = i
 		}
 		i.add(e)
@@ -51,7 +52,7 @@ func (v *Verifier) Verify(ctx context.Context, c auth.Credential, now time.Time)
 	if err := admits(t, i.algorithms, i.types); err != nil {
 		return nil, err
 	}
-	if err := v.verify(ctx, i, t.Claims.Issuer, t.Header, t.Signed, t.Signature, now); err != nil {
+	if err := v.verify(ctx, i, c.Token, t.Claims.Issuer, t.Header, t.Signed, t.Signature, now); err != nil {
 		return nil, err
 	}
 	e, err := i.choose(t)
@@ -65,10 +66,13 @@ func (v *Verifier) Verify(ctx context.Context, c auth.Credential, now time.Time)
 }
 
 // verify verifies a signature with the issuer's key for it.
-func (v *Verifier) verify(ctx context.Context, i *issuer, name string, h jws.Header, signed string, signature []byte, now time.Time) error {
-	key, err := i.keys.Lookup(now, h.KeyID, h.Algorithm)
+func (v *Verifier) verify(ctx context.Context, i *issuer, token, name string, h jws.Header, signed string, signature []byte, now time.Time) error {
+	key, err := i.keys.Lookup(ctx, now, h.KeyID, h.Algorithm)
 	if err != nil {
 		return err
+	}
+	if v.seen.verified(token, key) {
+		return nil
 	}
 	if err := v.gate.Acquire(ctx); err != nil {
 		return err
@@ -77,6 +81,7 @@ func (v *Verifier) verify(ctx context.Context, i *issuer, name string, h jws.Hea
 	if err := VerifySignature(h.Algorithm, signed, signature, key); err != nil {
 		return auth.Refuse(auth.BadSignature, "iss %.128q, kid %.64q, alg %s: %w", name, h.KeyID, h.Algorithm, err)
 	}
+	v.seen.remember(token, key)
 	return nil
 }
 

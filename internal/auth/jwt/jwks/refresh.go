@@ -15,13 +15,18 @@ const (
 
 // Run keeps the keys fresh. It returns when ctx ends, and is called once.
 func (s *Source) Run(ctx context.Context) {
+	s.unknown.running(true)
+	defer s.unknown.running(false)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(s.pause()):
+		case <-s.unknown.wanted:
 		}
+		over := s.unknown.begin()
 		_ = s.Fetch(ctx) // the log and the observer were told
+		over()
 	}
 }
 
@@ -55,6 +60,7 @@ func (s *Source) tell(err error, took time.Duration) {
 		s.options.Observer.Fetched(s.options.Issuer, err, took, keys.Len())
 	}
 	var news string
+	s.failing.Store(err != nil)
 	if err != nil {
 		news = err.Error()
 		s.failures++

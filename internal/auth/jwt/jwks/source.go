@@ -38,6 +38,8 @@ type Source struct {
 	load     func(context.Context) (*Set, error) // returns errUnchanged when the last good set still stands
 
 	current atomic.Pointer[snapshot]
+	failing atomic.Bool // the last look failed
+	unknown unknown
 
 	// Owned by whoever holds the turn; a channel, because loading may wait for a network.
 	turn     chan struct{}
@@ -59,7 +61,7 @@ func newSource(location, name string, every time.Duration, options Options, load
 	}
 	return &Source{
 		options: options, location: location, name: name, every: every, load: load,
-		turn: make(chan struct{}, 1),
+		turn: make(chan struct{}, 1), unknown: unknown{wanted: make(chan struct{}, 1)},
 	}
 }
 
@@ -75,8 +77,27 @@ func (s *Source) Keys() *Set {
 	return nil
 }
 
-// Lookup is [Set.Lookup] on the newest good set. It never waits.
-func (s *Source) Lookup(now time.Time, kid, alg string) (crypto.PublicKey, error) {
+// Lookup is [Set.Lookup] on the newest good set. Only for a key that this set does not have it may wait, at most a second, for newer keys: an issuer signs with a new key as
+// soon as it has one. A key that is known never waits, whatever the issuer's service does.
+func (s *Source) Lookup(ctx context.Context, now time.Time, kid, alg string) (crypto.PublicKey, error) {
+	key, err := s.find(now, kid, alg)
+	if auth.ReasonOf(err) != auth.UnknownKey {
+		return key, err
+	}
+	if fetch := s.unknown.ask(kid, now); fetch != nil {
+		s.unknown.await(ctx, fetch)
+		if key, err = s.find(now, kid, alg); auth.ReasonOf(err) != auth.UnknownKey {
+			return key, err
+		}
+		s.unknown.remember(kid, now)
+	}
+	if s.failing.Load() {
+		return nil, auth.Refuse(auth.KeysUnavailable, "the issuer's keys cannot be read now, and those that were read last have none with kid %.64q", kid)
+	}
+	return nil, err
+}
+
+func (s *Source) find(now time.Time, kid, alg string) (crypto.PublicKey, error) {
 	c := s.current.Load()
 	if c == nil {
 		return nil, auth.Refuse(auth.KeysUnavailable, "no keys of this issuer were read yet")

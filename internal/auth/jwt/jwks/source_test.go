@@ -78,7 +78,7 @@ func write(t *testing.T, path string, document []byte) {
 }
 
 func knows(s *jwks.Source, i *authtest.Issuer) auth.Reason {
-	_, err := s.Lookup(time.Now(), i.KeyID, i.Algorithm)
+	_, err := s.Lookup(context.Background(), time.Now(), i.KeyID, i.Algorithm)
 	return auth.ReasonOf(err)
 }
 

@@ -18,7 +18,7 @@ const (
 	maxHeaders = 64 << 10
 )
 
-// remote is a key set behind a URL.
+// remote is a document behind a URL.
 type remote struct {
 	uri    string
 	name   string // the URL without its query, which may hold a key of the operator's
@@ -35,12 +35,22 @@ func URL(uri string, transport http.RoundTripper, options Options) (*Source, err
 	if err := usable(u); err != nil {
 		return nil, err
 	}
+	r, err := newRemote(uri, transport)
+	if err != nil {
+		return nil, err
+	}
+	return newSource(uri, r.name, urlRefresh, options, r.load), nil
+}
+
+func newRemote(uri string, transport http.RoundTripper) (*remote, error) {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return nil, withoutURL(err)
+	}
 	if transport == nil {
 		transport = newTransport()
 	}
-	name := u.Scheme + "://" + u.Host + u.EscapedPath()
-	r := &remote{uri, name, &http.Client{Transport: transport, CheckRedirect: stay}}
-	return newSource(uri, name, urlRefresh, options, r.load), nil
+	return &remote{uri, u.Scheme + "://" + u.Host + u.EscapedPath(), &http.Client{Transport: transport, CheckRedirect: stay}}, nil
 }
 
 func usable(u *url.URL) error {
