@@ -81,9 +81,10 @@ type TLS struct {
 
 // Admission bounds the clients' listener while nobody knows who a client is. It counts on this node alone, an IPv6 address by its /64. Each may be unlimited.
 type Admission struct {
-	// Connections that are open and have no session: they shake hands, send a request slowly, or are being verified. Each costs about 20 KiB. One too many takes the
-	// place of one that has been silent for a second or longer; where there is none it is closed at once, before TLS. Default 10000.
-	Connections Limit `yaml:"connections" default:"10000"`
+	// Connections that are open and have no session: they shake hands, send a request slowly, or are being verified. Each costs 8 to 56 KiB, more the further it is. One too many
+	// takes the place of one that has been silent for a second, or whose address has many more; where there is none it is closed at once, before TLS. Keep it well
+	// below the number of open files that the process may have. Default 5000.
+	Connections Limit `yaml:"connections" default:"5000"`
 
 	// Those of one address, trusted proxies apart; one too many is closed at once. Many clients may share an address. Default 100.
 	ConnectionsPerAddress Limit `yaml:"connections_per_address" default:"100"`

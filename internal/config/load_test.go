@@ -71,7 +71,7 @@ func TestDefaults(t *testing.T) {
 	}
 	check("listen.address", c.Listen.Address, ":8443")
 	check("listen.client_certificates", c.Listen.ClientCertificates, "none")
-	check("admission", c.Admission, config.Admission{Connections: 10000, ConnectionsPerAddress: 100, ConnectionsPerSecondPerAddress: 50, FailuresPerMinutePerAddress: 60})
+	check("admission", c.Admission, config.Admission{Connections: 5000, ConnectionsPerAddress: 100, ConnectionsPerSecondPerAddress: 50, FailuresPerMinutePerAddress: 60})
 	check("admin.address", c.Admin.Address, "127.0.0.1:8081")
 	check("broker.kind", c.Broker.Kind, "memory")
 	check("drain.delay", time.Duration(c.Drain.Delay), 10*time.Second)

@@ -3,9 +3,12 @@ package limit_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,7 +76,7 @@ func ask(t *testing.T, c net.Conn, path string) {
 func open(c net.Conn) bool {
 	c.SetReadDeadline(time.Now().Add(time.Millisecond))
 	_, err := c.Read(make([]byte, 1))
-	return err != io.EOF
+	return errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 func (w *small) has(t *testing.T, waiting, full, displaced int) {
@@ -215,4 +218,50 @@ func TestADisplacedConnectionHasNoPlaceAgain(t *testing.T) {
 			t.Errorf("the lobby still holds %d things of connections that have ended", got)
 		}
 	})
+}
+
+// A stampede of honest clients is slow because the gateway is. Nobody whose bytes lie unread loses the place: what was done for them would be lost, for somebody who
+// would be displaced in turn.
+func TestAStampedeDisplacesNobody(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inner.Close()
+	p := &porter{turned: make(map[limit.Turned]int)}
+	lobby := limit.NewLobby(limit.LobbyLimits{Connections: 2}, nil, p)
+	listener := lobby.Listener(inner)
+	accepted := make(chan net.Conn)
+	go func() { // ends with the listener
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			lobby.ConnState(c, http.StateNew)
+			accepted <- c
+		}
+	}()
+	come := func() (client, server net.Conn) {
+		client, err := net.Dial("tcp", inner.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		server = <-accepted
+		t.Cleanup(func() { client.Close(); server.Close() })
+		return client, server
+	}
+	waiting, _ := come()
+	io.WriteString(waiting, "GET / HTTP/1.1\r\n")
+	silent, _ := come()
+	time.Sleep(time.Second)
+	come()
+	p.await(t, 3, map[limit.Turned]int{limit.Displaced: 1, limit.LobbyFull: 0})
+	if !open(waiting) {
+		t.Error("a connection whose bytes nobody has read was displaced, for one that came first")
+	}
+	silent.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if _, err := silent.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the silent one: got %v, want a reset", err)
+	}
 }

@@ -41,10 +41,17 @@ type LobbyObserver interface {
 // no place for longer than this where others want it.
 const patience = time.Second
 
+// crowd is how many times as many places as another an address has, when its connections are given no patience.
+const crowd = 4
+
+// looks bounds what a connection that finds no place costs the goroutine that accepts.
+const looks = 8
+
 // Lobby holds the connections that were accepted and have no session yet: they shake hands with TLS, send a request slowly, are being verified, or use the API.
 //
-// It is bounded by address, where the loser is the new connection, and as a whole. Anybody with an IPv6 network can fill the whole, so that its loser is the one that has been
-// silent longest, and only where none has been for a second the new one. The loser is closed at once. It is safe for concurrent use.
+// It is bounded by address, where the loser is the new connection, and as a whole. A botnet, or anybody with an IPv6 network, can fill the whole, so that its loser is the one
+// that has been silent longest, when it has been for a second or its address has many more places than that of the new one; otherwise it is the new one. The loser is closed
+// at once. It is safe for concurrent use.
 type Lobby struct {
 	// Set by NewLobby, then read-only.
 	limits   LobbyLimits
@@ -138,19 +145,40 @@ func (l *Lobby) place(c net.Conn, now time.Time) (loser net.Conn, why Turned) {
 	if l.limits.Connections == Unlimited || len(l.guests)-l.displaced < l.limits.Connections {
 		return nil, ""
 	}
-	if g := l.longestSilent(); g != nil && now.Sub(g.since) >= patience {
-		l.silent.Remove(g.silent)
-		g.silent, g.displaced = nil, true
-		l.displaced++
-		return g.conn, Displaced
+	has := 0
+	if counts {
+		has = l.from[customerOf(addr)]
 	}
-	return c, LobbyFull
+	g := l.longestSilent(now, has)
+	if g == nil {
+		return c, LobbyFull
+	}
+	l.silent.Remove(g.silent)
+	g.silent, g.displaced = nil, true
+	l.displaced++
+	return g.conn, Displaced
 }
 
-// longestSilent returns nil where all speak. The caller holds mu.
-func (l *Lobby) longestSilent() *guest {
-	if first := l.silent.Front(); first != nil {
-		return first.Value.(*guest)
+// longestSilent finds who has let the gateway wait for longest and has to go for somebody whose address has so many places, or nil. Whoever has sent what was not read yet waits
+// for the gateway, and is behind all others from now on: when honest clients come faster than they can be served, each that is displaced would be work for nothing, and
+// soon all of them. The caller holds mu.
+func (l *Lobby) longestSilent(now time.Time, has int) *guest {
+	next := l.silent.Front()
+	for range looks {
+		if next == nil {
+			return nil
+		}
+		e := next
+		g := e.Value.(*guest)
+		next = e.Next()
+		switch {
+		case now.Sub(g.since) < patience && !(g.counts && l.from[g.customer] >= crowd*(has+1)):
+		case pending(kernel(g.conn)):
+			g.since = now
+			l.silent.MoveToBack(e)
+		default:
+			return g
+		}
 	}
 	return nil
 }

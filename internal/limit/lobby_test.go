@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -190,6 +191,23 @@ func TestConnectionsThatComeTooOften(t *testing.T) {
 	if !served(dial(t, address, "127.0.0.2"), "/") {
 		t.Error("another address was turned away")
 	}
+}
+
+// A few addresses that come faster than anybody can be silent do not keep the others out.
+func TestABotnetInAFullLobby(t *testing.T) {
+	address, p := serve(t, limit.LobbyLimits{Connections: 12})
+	for i := range 12 {
+		dial(t, address, "127.0.0."+strconv.Itoa(11+i%3))
+	}
+	p.await(t, 12, nil)
+	if c := dial(t, address, "127.0.0.11"); served(c, "/") {
+		t.Error("one more of an address that has four places was served")
+	}
+	p.await(t, 12, map[limit.Turned]int{limit.LobbyFull: 1, limit.Displaced: 0})
+	if !served(dial(t, address, "127.0.0.2"), "/take") {
+		t.Error("an address that has no place was turned away for those that have four")
+	}
+	p.await(t, 11, map[limit.Turned]int{limit.LobbyFull: 1, limit.Displaced: 1})
 }
 
 // All clients of a proxy come from its address.
