@@ -55,6 +55,7 @@ var house = []rule{
 	{path: "internal/auth/authtest", floor: 4, tests: true},
 	{path: "internal/acl", floor: 3},
 	{path: "internal/broker", floor: 3},
+	{path: "internal/broker/memory/journal", floor: 3},
 	{path: "internal/broker/ring", floor: 3, family: []string{"internal/broker"}},
 	{path: "internal/wire", floor: 3},
 	{path: "internal/auth/jwt", floor: 3, family: []string{"internal/auth/jwt/jws", "internal/auth/jwt/jwks"},
