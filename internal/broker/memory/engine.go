@@ -34,9 +34,9 @@ type engine struct {
 	running atomic.Pointer[[]*Broker] // the nodes that run; replaced, never changed
 }
 
-func newEngine() *engine {
+func newEngine(o Options) *engine {
 	e := &engine{epoch: newEpoch(), seed: maphash.MakeSeed()}
-	e.state.init()
+	e.state.init(newDurable(o))
 	e.running.Store(new([]*Broker))
 	for i := range e.shards {
 		e.shards[i].init()
@@ -51,15 +51,19 @@ func newEpoch() string {
 	return base64.RawURLEncoding.EncodeToString(id[:])
 }
 
-// enter counts a node among those that run.
-func (e *engine) enter(b *Broker) {
+// enter counts a node among those that run. The first of them opens what is on the disk.
+func (e *engine) enter(b *Broker) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if err := e.state.open(); err != nil {
+		return err
+	}
 	all := append(slices.Clone(*e.running.Load()), b)
 	e.running.Store(&all)
+	return nil
 }
 
-// leave takes a node away, with its interest.
+// leave takes a node away, with its interest. The last closes what is on the disk.
 func (e *engine) leave(b *Broker) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -67,6 +71,9 @@ func (e *engine) leave(b *Broker) {
 	e.running.Store(&all)
 	for i := range e.shards {
 		e.shards[i].part(b)
+	}
+	if len(all) == 0 {
+		e.state.close()
 	}
 }
 

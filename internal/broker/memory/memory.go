@@ -33,7 +33,13 @@ type Broker struct {
 var _ broker.Broker = (*Broker)(nil)
 
 // New returns the first node of an engine that knows no channel, and of which nothing outlives the process.
-func New() *Broker { return newEngine().node() }
+func New() *Broker { return With(Options{}) }
+
+// With is New with options. It opens nothing.
+func With(o Options) *Broker { return newEngine(o).node() }
+
+// Open reads what the engine kept on the disk, and says what is wrong with it. Run does it where it was not done; the last Run to end closes the folder.
+func (b *Broker) Open() error { return b.engine.state.open() }
 
 // Node returns one more node of the same engine, with its own sink, interest and Run, as if it were in another process.
 func (b *Broker) Node() *Broker { return b.engine.node() }
@@ -49,9 +55,12 @@ func (b *Broker) Run(ctx context.Context, sink broker.Sink) error {
 	if !b.started.CompareAndSwap(false, true) {
 		return errors.New("the memory broker runs, or has run, already")
 	}
+	if err := b.engine.enter(b); err != nil {
+		close(b.done)
+		return err
+	}
 	sink.Up()
 	b.sink.Store(&sink)
-	b.engine.enter(b)
 	b.engine.tidy(ctx)
 	close(b.done)
 	b.sink.Store(nil)
