@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"portcullis/internal/auth/jwt/jwks"
+	"portcullis/internal/broker/memory/journal"
 	"portcullis/internal/config"
 	"portcullis/internal/listen"
 )
@@ -37,7 +38,18 @@ func files(c *config.Config) (problems []config.Problem) {
 			problems = append(problems, c.Problem("admin.token_file", "%v", err))
 		}
 	}
-	return problems
+	return append(problems, memories(c)...)
+}
+
+// memories looks at what a gateway remembers when it is started again.
+func memories(c *config.Config) []config.Problem {
+	if c.Broker.StateDir == "" {
+		return []config.Problem{c.Warning("broker.state_dir", "is missing: revocations and suspensions are forgotten at a restart; give broker.state_dir a folder")}
+	}
+	if err := journal.Check(string(c.Broker.StateDir)); err != nil {
+		return []config.Problem{c.Problem("broker.state_dir", "%v", err)}
+	}
+	return nil
 }
 
 // unobserved is nobody who listens to a listener that is never opened.

@@ -131,6 +131,22 @@ func TestTheComposeGatewayLoadsWhatIsMounted(t *testing.T) {
 	}
 }
 
+// What the gateway remembers has a volume that it may write to, and that its image has for its user.
+func TestTheComposeGatewayRemembers(t *testing.T) {
+	c, _ := config.Load(filepath.Join(repository, "deploy", "compose", "portcullis.yaml"))
+	dir := string(c.Broker.StateDir)
+	if gateway := readCompose(t).Services["gateway"]; dir == "" || !slices.ContainsFunc(gateway.Volumes, func(v string) bool {
+		parts := strings.Split(v, ":")
+		return !strings.HasPrefix(v, ".") && len(parts) == 2 && parts[1] == dir
+	}) {
+		t.Errorf("the folder %q is no volume of the gateway that it may write to: %q", dir, gateway.Volumes)
+	}
+	image, err := os.ReadFile(filepath.Join(repository, "deploy", "Dockerfile"))
+	if err != nil || !strings.Contains(string(image), "--chown=65532:65532 /out/ended "+dir+"\n") {
+		t.Errorf("the image has no %s of its user's own, so the gateway cannot write there: %v", dir, err)
+	}
+}
+
 // What config init writes is what the configuration names, in the same volume.
 func TestTheComposeGatewayFindsWhatInitMakes(t *testing.T) {
 	services := readCompose(t).Services

@@ -114,8 +114,12 @@ type Admin struct {
 
 // Broker is the engine.
 type Broker struct {
-	// memory: one node, nothing survives the process. Default memory.
+	// memory: one node, and messages do not survive the process. Default memory.
 	Kind string `yaml:"kind" default:"memory" enum:"memory"`
+
+	// A folder of this gateway alone, in which revocations and suspensions outlive a restart. It is made where the folder around it exists. It grows
+	// with what is revoked, about 300 bytes each; whatever is over goes. No default: without it each start warns, and a restart lets back in whoever was revoked.
+	StateDir File `yaml:"state_dir"`
 }
 
 // Drain is the way from SIGTERM to the end. With no connections, or on SIGINT, the delay is skipped.

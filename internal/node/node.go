@@ -89,7 +89,7 @@ func New(o Options) (*Node, []config.Problem) {
 	}
 	name := "n_" + rand.Text()[:8]
 	n.audit = audit.New(o.Audit, name, m.Audit())
-	n.engine = memory.New()
+	n.engine = memory.With(memory.Options{StateDir: string(o.Config.Broker.StateDir), Log: o.Log})
 	n.hub = hub.New(n.engine, n.audit.Hub(m.Hub()), o.Log)
 	n.sessions = session.NewHost(name, n.audit.Sessions(m.Sessions()), o.Log)
 	n.ledger = revocation.NewLedger(n.engine.State(), n.announce, n.ended, o.Log)
@@ -141,6 +141,9 @@ func (n *Node) Listen(ctx context.Context) (err error) {
 		return err
 	}
 	n.admin = edge{l, n.server(handler)}
+	if err := n.engine.Open(); err != nil {
+		return fmt.Errorf("broker.state_dir: %w", err)
+	}
 	return nil
 }
 
