@@ -111,13 +111,17 @@ type options struct {
 	acme, globex tenantOptions
 	// adminToken asks for this token on the admin listener.
 	adminToken string
+	// files are further files in the folder of tenants, by name.
+	files map[string][]byte
 }
 
 type tenantOptions struct {
 	limits  string // entries of limits, which are high enough not to be met unless a test wants to
 	rules   string // items of rules, behind the usual ones
 	issuers string // items of issuers, behind the usual ones
-	more    string // further keys
+	// certificates are the entries of certificates; without any they are those of the tenant's two authorities, by URI.
+	certificates string
+	more         string // further keys
 }
 
 // usualLimits keep tests that are not about limits from meeting them.
@@ -184,6 +188,9 @@ func (o options) write(t *testing.T, folder string) string {
 		put("tenants/"+p.id+"-partner-jwks.json", string(p.partner.JWKS()))
 		put("tenants/"+p.id+"-ca.pem", string(p.authority.PEM())+string(p.strange.PEM()))
 	}
+	for name, text := range o.files {
+		put("tenants/"+name, string(text))
+	}
 	return filepath.Join(folder, "portcullis.yaml")
 }
 
@@ -200,17 +207,21 @@ func (p *party) file(o tenantOptions) string {
 		}
 		limits = strings.TrimSpace(kept) + "\n" + strings.TrimSpace(line)
 	}
+	certificates := o.certificates
+	if certificates == "" {
+		certificates = fmt.Sprintf("authorities_file: %s-ca.pem\nidentity: uri", p.id)
+	}
 	return fmt.Sprintf(`id: %[1]s
 origins: [%[2]q]
 issuers:
   - { issuer: %[3]q, audience: %[4]s, jwks_file: %[1]s-jwks.json, leeway: 1s }
   - { issuer: %[5]q, audience: %[4]s, jwks_file: %[1]s-partner-jwks.json, leeway: 1s, prefix: "partner|" }
   - { issuer: %[6]q, audience: %[4]s, jwks_file: broker-jwks.json, leeway: 1s, prefix: "broker|" }
-%[10]scertificates: { authorities_file: %[1]s-ca.pem, identity: uri }
-limits:
+%[10]scertificates:
+%[11]slimits:
 %[7]srules:
 %[8]s%[9]s
-`, p.id, p.origin, p.issuer.URL, p.audience, p.partner.URL, broker.URL, indent(limits), indent(usualRules+o.rules), o.more, indent(o.issuers))
+`, p.id, p.origin, p.issuer.URL, p.audience, p.partner.URL, broker.URL, indent(limits), indent(usualRules+o.rules), o.more, indent(o.issuers), indent(certificates))
 }
 
 // serverPair returns a new certificate for a gateway on this machine.

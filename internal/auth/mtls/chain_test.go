@@ -61,6 +61,18 @@ func TestAuthoritiesThatAClientSends(t *testing.T) {
 	}
 }
 
+// An authority of the tenant's own file is trusted as it stands there, and what it says of itself is not verified, also where a client sends it along: old
+// roots signed themselves with SHA-1.
+func TestAClientSendsARootWhoseOwnSignatureIsWorthNothing(t *testing.T) {
+	old := withoutKeyID(t, root(t, "old"))
+	if old.cert.CheckSignatureFrom(old.cert) == nil {
+		t.Fatal("its signature is good")
+	}
+	if _, err := newVerifier(t, authority(acme, old.cert)).Verify(t.Context(), shown(old.leaf(t), old.cert), noon); err != nil {
+		t.Error(err)
+	}
+}
+
 // What a stranger's chain costs: one signature of ours, whatever the stranger signed below it.
 func BenchmarkAStrangersChain(b *testing.B) {
 	ours := root(b, "ours")

@@ -145,6 +145,7 @@ func TestAFileThatCannotBeUsedChangesNothing(t *testing.T) {
 		"forged":                        twin.list(t, revoking(), revoking(), revoking()),
 		"an older number":               ours.list(t),
 		"an older day, a higher number": ours.list(t, numbered(9), func(l *x509.RevocationList) { l.ThisUpdate = l.ThisUpdate.Add(-time.Hour) }),
+		"a younger day, a lower number": ours.list(t, revoking(), revoking(), revoking(), numbered(2)),
 		"an older day, no number":       ours.oldList(t, 1, noon.Add(23*time.Hour)),
 		"a delta":                       ours.list(t, revoking(), revoking(), revoking(), extended(true, 2, 5, 29, 27)),
 		"removed":                       nil,
