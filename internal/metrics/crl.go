@@ -10,7 +10,7 @@ import (
 	"portcullis/internal/tenant"
 )
 
-// crlObserver implements [mtls.Observer]. No label has the tenants' names; the log has.
+// crlObserver implements [crl.Observer]. No label has the tenants' names; the log has.
 type crlObserver struct {
 	// Set by newCRL, then read-only.
 	loads counters[bool] // by success
@@ -37,8 +37,8 @@ func newCRL(f promauto.Factory) *crlObserver {
 	}
 }
 
-// ListsLoaded implements [mtls.Observer]. It takes a lock; lists are rarely loaded.
-func (o *crlObserver) ListsLoaded(of tenant.ID, nextUpdate time.Time) {
+// Loaded implements [crl.Observer]. It takes a lock; lists are rarely loaded.
+func (o *crlObserver) Loaded(of tenant.ID, nextUpdate time.Time) {
 	o.loads.of(true).Inc()
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -52,5 +52,5 @@ func (o *crlObserver) ListsLoaded(of tenant.ID, nextUpdate time.Time) {
 	o.next.WithLabelValues().Set(float64(first.Unix()))
 }
 
-// ListsFailed implements [mtls.Observer].
-func (o *crlObserver) ListsFailed(tenant.ID) { o.loads.of(false).Inc() }
+// Failed implements [crl.Observer].
+func (o *crlObserver) Failed(tenant.ID) { o.loads.of(false).Inc() }

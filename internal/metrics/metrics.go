@@ -18,7 +18,7 @@ import (
 
 	"portcullis/internal/audit"
 	"portcullis/internal/auth/jwt/jwks"
-	"portcullis/internal/auth/mtls"
+	"portcullis/internal/auth/mtls/crl"
 	"portcullis/internal/gateway"
 	"portcullis/internal/gateway/api"
 	"portcullis/internal/gateway/door"
@@ -124,7 +124,7 @@ func (m *Metrics) Gateway() interface {
 func (m *Metrics) TLS() listen.Observer { return m.tls }
 
 // Lists hears of the certificate revocation lists.
-func (m *Metrics) Lists() mtls.Observer { return m.crl }
+func (m *Metrics) Lists() crl.Observer { return m.crl }
 
 // Audit hears the security log.
 func (m *Metrics) Audit() audit.Observer { return m.audit }

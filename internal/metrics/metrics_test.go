@@ -226,15 +226,15 @@ func TestAnEventMovesItsSeriesAndNoOther(t *testing.T) {
 		}},
 
 		{"the first of two tenants' revocation lists runs out", func(m *metrics.Metrics) {
-			m.Lists().ListsLoaded(tenant.MustParse("acme"), notAfter)
-			m.Lists().ListsLoaded(tenant.MustParse("globex"), notAfter.Add(-time.Hour))
+			m.Lists().Loaded(tenant.MustParse("acme"), notAfter)
+			m.Lists().Loaded(tenant.MustParse("globex"), notAfter.Add(-time.Hour))
 		}, want{"crl_loads_total{result=ok}": 2, "crl_next_update_timestamp_seconds": 1_900_000_000 - 3600}},
 		{"and is followed by another", func(m *metrics.Metrics) {
-			m.Lists().ListsLoaded(tenant.MustParse("acme"), notAfter)
-			m.Lists().ListsLoaded(tenant.MustParse("globex"), notAfter.Add(-time.Hour))
-			m.Lists().ListsLoaded(tenant.MustParse("globex"), notAfter.Add(time.Hour))
+			m.Lists().Loaded(tenant.MustParse("acme"), notAfter)
+			m.Lists().Loaded(tenant.MustParse("globex"), notAfter.Add(-time.Hour))
+			m.Lists().Loaded(tenant.MustParse("globex"), notAfter.Add(time.Hour))
 		}, want{"crl_loads_total{result=ok}": 3, "crl_next_update_timestamp_seconds": 1_900_000_000}},
-		{"a revocation list that cannot be used", func(m *metrics.Metrics) { m.Lists().ListsFailed(tenant.MustParse("acme")) }, want{"crl_loads_total{result=failed}": 1}},
+		{"a revocation list that cannot be used", func(m *metrics.Metrics) { m.Lists().Failed(tenant.MustParse("acme")) }, want{"crl_loads_total{result=failed}": 1}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"portcullis/internal/auth/jwt"
 	"portcullis/internal/auth/jwt/jwks"
 	"portcullis/internal/auth/mtls"
+	"portcullis/internal/auth/mtls/crl"
 	"portcullis/internal/config"
 	"portcullis/internal/limit"
 	"portcullis/internal/tenant"
@@ -24,7 +25,7 @@ type Options struct {
 	Log  *slog.Logger
 	Keys jwks.Observer // nil for none
 	// Lists hears of certificate revocation lists; nil for none.
-	Lists mtls.Observer
+	Lists crl.Observer
 	// Gate bounds how many tokens' signatures are verified at once, and CertificateGate how many chains: apart, because a stranger's chain costs
 	// more than a token, and must not keep the honest tokens waiting. Without the second the first serves both.
 	Gate, CertificateGate auth.Gate

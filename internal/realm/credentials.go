@@ -10,6 +10,7 @@ import (
 	"portcullis/internal/auth/jwt"
 	"portcullis/internal/auth/jwt/jwks"
 	"portcullis/internal/auth/mtls"
+	"portcullis/internal/auth/mtls/crl"
 	"portcullis/internal/config"
 	"portcullis/internal/tenant"
 )
@@ -99,17 +100,17 @@ func (b *builder) authority(c *config.Tenant, id tenant.ID) {
 }
 
 // lists reads the revocation lists of a tenant's authorities. It returns nil when they cannot be used.
-func (b *builder) lists(c *config.Tenant, authorities []*x509.Certificate, now time.Time) *mtls.Lists {
+func (b *builder) lists(c *config.Tenant, authorities []*x509.Certificate, now time.Time) *crl.Lists {
 	const path = "certificates.revocation_lists"
 	var files []string
 	for _, file := range c.Certificates.RevocationLists {
 		files = append(files, string(file))
 	}
-	lists, err := mtls.LoadLists(files, authorities, now)
+	lists, err := crl.Load(files, authorities, now)
 	if err != nil {
 		for _, fault := range err.(interface{ Unwrap() []error }).Unwrap() {
 			at := path
-			if of, ok := errors.AsType[*mtls.ListError](fault); ok {
+			if of, ok := errors.AsType[*crl.FileError](fault); ok {
 				at = fmt.Sprintf("%s[%d]", path, slices.Index(files, of.File))
 			}
 			b.add(c.Problem(at, "%v", fault))

@@ -13,6 +13,7 @@ import (
 	"portcullis/internal/auth/jwt"
 	"portcullis/internal/auth/jwt/jwks"
 	"portcullis/internal/auth/mtls"
+	"portcullis/internal/auth/mtls/crl"
 	"portcullis/internal/limit"
 	"portcullis/internal/tenant"
 )
@@ -36,7 +37,7 @@ func (t *Tenant) AllowsOrigin(origin string) bool {
 // Snapshot is every tenant at one moment.
 type Snapshot struct {
 	log          *slog.Logger
-	lists        mtls.Observer
+	lists        crl.Observer
 	tenants      map[tenant.ID]*Tenant
 	tokens       *jwt.Verifier       // nil without an issuer
 	certificates *mtls.Verifier      // nil without an authority

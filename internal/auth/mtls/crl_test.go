@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"portcullis/internal/auth/mtls"
+	"portcullis/internal/auth/mtls/crl"
 )
 
 // list makes an authority's revocation list, as DER: number 1, of an hour ago, for a day, of nobody.
@@ -124,7 +125,7 @@ func (f folder) write(name string, content []byte) string {
 // listed is authority for a tenant that has lists.
 func listed(t testing.TB, a mtls.Authority, files ...string) mtls.Authority {
 	t.Helper()
-	lists, err := mtls.LoadLists(files, a.Certs, noon)
+	lists, err := crl.Load(files, a.Certs, noon)
 	if err != nil {
 		t.Fatal(err)
 	}

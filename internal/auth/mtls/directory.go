@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"portcullis/internal/auth"
+	"portcullis/internal/auth/mtls/crl"
 	"portcullis/internal/tenant"
 )
 
@@ -20,7 +21,7 @@ type Authority struct {
 	// TrustDomain is that of SPIFFE identities; needed for them, and for no others.
 	TrustDomain string
 	// Lists are the revocation lists of Certs; nil for a tenant that has none.
-	Lists *Lists
+	Lists *crl.Lists
 }
 
 // holder is a tenant that holds authorities.
@@ -28,7 +29,7 @@ type holder struct {
 	tenant        tenant.ID
 	identity      Identity
 	domain        string
-	lists         *Lists
+	lists         *crl.Lists
 	leeway        time.Duration
 	certs         []*x509.Certificate
 	roots         *x509.CertPool // never empty: crypto/x509 would take the system's

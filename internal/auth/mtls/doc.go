@@ -5,5 +5,5 @@
 //
 // A chain belongs to the one tenant whose authorities file holds an issuer in it, found by key id; it is then verified against that tenant's
 // authorities alone. No tenant's authority is ever tried for another's client, so an authority can only make users of its own tenant,
-// whatever it writes into what it issues.
+// whatever it writes into what it issues. What an authority takes back again is in crl, whose tests are here: they ask about chains.
 package mtls

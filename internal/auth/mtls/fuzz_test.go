@@ -8,7 +8,7 @@ import (
 	"encoding/pem"
 	"testing"
 
-	"portcullis/internal/auth/mtls"
+	"portcullis/internal/auth/mtls/crl"
 )
 
 // Whatever stands in a file of revocation lists, reading it does not panic; and every list that is taken was signed by the authority, as it stands there and
@@ -32,7 +32,7 @@ func FuzzLists(f *testing.F) {
 	}
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, content []byte) {
-		lists, err := mtls.LoadLists([]string{folder{t, dir}.write("acme.crl", content)}, []*x509.Certificate{ours.cert}, noon)
+		lists, err := crl.Load([]string{folder{t, dir}.write("acme.crl", content)}, []*x509.Certificate{ours.cert}, noon)
 		if err != nil {
 			return
 		}

@@ -10,6 +10,7 @@ import (
 
 	"portcullis/internal/auth"
 	"portcullis/internal/auth/mtls"
+	"portcullis/internal/auth/mtls/crl"
 )
 
 func hash(b []byte) []byte {
@@ -214,7 +215,7 @@ func TestListsThatCannotBeUsed(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			file := newFolder(t).write("acme.crl", tt.content)
-			lists, err := mtls.LoadLists([]string{file}, tt.authorities, noon)
+			lists, err := crl.Load([]string{file}, tt.authorities, noon)
 			if err == nil || lists != nil {
 				t.Fatalf("got %v, %v; want an error", lists, err)
 			}
@@ -236,13 +237,13 @@ func TestEveryFileIsToldOf(t *testing.T) {
 	ours, next := root(t, "ours"), root(t, "next")
 	files := newFolder(t)
 	names := []string{files.write("a.crl", []byte("x")), files.write("b.crl", next.list(t)), files.write("c.crl", ours.list(t)[:40])}
-	_, err := mtls.LoadLists(names, []*x509.Certificate{ours.cert, next.cert}, noon)
+	_, err := crl.Load(names, []*x509.Certificate{ours.cert, next.cert}, noon)
 	all, ok := err.(interface{ Unwrap() []error })
 	if !ok || len(all.Unwrap()) != 2 {
 		t.Fatalf("got %v, want two errors", err)
 	}
 	for i, e := range all.Unwrap() {
-		if of, ok := errors.AsType[*mtls.ListError](e); !ok || of.File != names[2*i] {
+		if of, ok := errors.AsType[*crl.FileError](e); !ok || of.File != names[2*i] {
 			t.Errorf("got %v, want one of %s", e, names[2*i])
 		}
 	}
@@ -263,7 +264,7 @@ func TestAListWithTextBeforeIt(t *testing.T) {
 func TestOneListForAKeyWithTwoCertificates(t *testing.T) {
 	ours, next := root(t, "ours"), root(t, "next")
 	file := newFolder(t).write("all.crl", crlPEM(ours.list(t), next.list(t)))
-	if _, err := mtls.LoadLists([]string{file}, []*x509.Certificate{ours.cert, next.cert, ours.cross(t, next)}, noon); err != nil {
+	if _, err := crl.Load([]string{file}, []*x509.Certificate{ours.cert, next.cert, ours.cross(t, next)}, noon); err != nil {
 		t.Error(err)
 	}
 }

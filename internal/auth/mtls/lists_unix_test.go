@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"portcullis/internal/auth/mtls"
+	"portcullis/internal/auth/mtls/crl"
 )
 
 // Opening a pipe would wait for somebody who writes into it.
@@ -25,7 +25,7 @@ func TestFilesThatAreNone(t *testing.T) {
 		dir:                            "no regular file; name a PEM or DER file",
 		pipe:                           "no regular file; name a PEM or DER file",
 	} {
-		_, err := mtls.LoadLists([]string{file}, []*x509.Certificate{ours.cert}, noon)
+		_, err := crl.Load([]string{file}, []*x509.Certificate{ours.cert}, noon)
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), file) {
 			t.Errorf("got %v, want it to say %q of %s", err, want, file)
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"portcullis/internal/auth"
+	"portcullis/internal/auth/mtls/crl"
 	"portcullis/internal/channel"
 	"portcullis/internal/tenant"
 )
@@ -165,7 +166,7 @@ func (v *Verifier) trust(ctx context.Context, h *holder, chain []*x509.Certifica
 func (h *holder) best(verified [][]*x509.Certificate, now time.Time) (best *auth.Certificate, revoked error) {
 	for _, chain := range verified {
 		c := remember(chain, end(chain).Add(h.leeway))
-		if err := h.lists.check(c, now); err != nil {
+		if err := h.lists.Check(c, now); err != nil {
 			revoked = err
 			continue
 		}
@@ -185,19 +186,16 @@ func (v *Verifier) Check(id tenant.ID, c *auth.Certificate, now time.Time) error
 	if h == nil {
 		return auth.Refuse(auth.CertificateUntrusted, "tenant %s has no authorities any more", id)
 	}
-	return h.lists.check(c, now)
+	return h.lists.Check(c, now)
 }
 
 // Run reads the revocation lists again when their files change, until ctx ends, and calls changed for a tenant whose clients are to be asked about again:
 // within seconds after a list changed or ran out. It is called once; o may be nil.
-func (v *Verifier) Run(ctx context.Context, log *slog.Logger, o Observer, changed func(tenant.ID)) {
-	if o == nil {
-		o = nobody{}
-	}
+func (v *Verifier) Run(ctx context.Context, log *slog.Logger, o crl.Observer, changed func(tenant.ID)) {
 	var all sync.WaitGroup
 	for id, h := range v.directory.byTenant {
 		if h.lists != nil {
-			all.Go(func() { h.lists.run(ctx, id, log.With("tenant", id.String()), o, func() { changed(id) }) })
+			all.Go(func() { h.lists.Run(ctx, id, log.With("tenant", id.String()), o, func() { changed(id) }) })
 		}
 	}
 	all.Wait()

@@ -50,10 +50,10 @@ func (w *watched) hear(format string, args ...any) {
 	w.heard = append(w.heard, time.Since(noon).String()+" "+fmt.Sprintf(format, args...))
 }
 
-func (w *watched) ListsLoaded(id tenant.ID, next time.Time) {
+func (w *watched) Loaded(id tenant.ID, next time.Time) {
 	w.hear("loaded %s until %s", id, next.Sub(noon))
 }
-func (w *watched) ListsFailed(id tenant.ID) { w.hear("failed %s", id) }
+func (w *watched) Failed(id tenant.ID) { w.hear("failed %s", id) }
 
 func (w *watched) Write(line []byte) (int, error) {
 	w.mu.Lock()

@@ -1,4 +1,4 @@
-package mtls
+package crl
 
 import (
 	"context"
@@ -24,17 +24,17 @@ const (
 
 // Observer hears of revocation lists. Its methods are called from the goroutines that read them and must not wait.
 type Observer interface {
-	// ListsLoaded says when the first of a tenant's lists runs out: at the start, and whenever other lists count.
-	ListsLoaded(of tenant.ID, nextUpdate time.Time)
-	// ListsFailed says that a tenant's files cannot be used as they are; once for each way in which they cannot.
-	ListsFailed(of tenant.ID)
+	// Loaded says when the first of a tenant's lists runs out: at the start, and whenever other lists count.
+	Loaded(of tenant.ID, nextUpdate time.Time)
+	// Failed says that a tenant's files cannot be used as they are; once for each way in which they cannot.
+	Failed(of tenant.ID)
 }
 
 // nobody is an observer that does not listen.
 type nobody struct{}
 
-func (nobody) ListsLoaded(tenant.ID, time.Time) {}
-func (nobody) ListsFailed(tenant.ID)            {}
+func (nobody) Loaded(tenant.ID, time.Time) {}
+func (nobody) Failed(tenant.ID)            {}
 
 // watching is what was told of the lists.
 type watching struct {
@@ -43,10 +43,14 @@ type watching struct {
 	warned  map[*list]bool
 }
 
-// run looks at the files until ctx ends, and calls changed when other certificates count than before.
-func (l *Lists) run(ctx context.Context, of tenant.ID, log *slog.Logger, o Observer, changed func()) {
+// Run looks at the files until ctx ends, and calls changed within seconds after other certificates count than before: after a list changed, or ran out. It is called
+// once; o may be nil.
+func (l *Lists) Run(ctx context.Context, of tenant.ID, log *slog.Logger, o Observer, changed func()) {
+	if o == nil {
+		o = nobody{}
+	}
 	l.watching = watching{overdue: make(map[*list]bool), warned: make(map[*list]bool)}
-	o.ListsLoaded(of, l.first())
+	o.Loaded(of, l.first())
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
@@ -58,10 +62,10 @@ func (l *Lists) run(ctx context.Context, of tenant.ID, log *slog.Logger, o Obser
 		now := time.Now()
 		other, err := l.look(now)
 		if l.tell(log, other, err) {
-			o.ListsFailed(of)
+			o.Failed(of)
 		}
 		if other {
-			o.ListsLoaded(of, l.first())
+			o.Loaded(of, l.first())
 			clear(l.overdue)
 			clear(l.warned)
 		}

@@ -1,4 +1,4 @@
-package mtls
+package crl
 
 import (
 	"bytes"
@@ -24,8 +24,11 @@ type list struct {
 	revoked map[string]struct{}
 }
 
+// leeway is for clocks that differ, as it is for tokens and certificates.
+const leeway = 30 * time.Second
+
 // ends returns until when it counts.
-func (l *list) ends() time.Time { return l.until.Add(DefaultLeeway) }
+func (l *list) ends() time.Time { return l.until.Add(leeway) }
 
 // Extensions that make a list something else than a whole one of its own authority (RFC 5280, sections 5.2 and 5.3), and those that are known.
 var (
@@ -74,7 +77,7 @@ func read(der []byte, authorities []*x509.Certificate, now time.Time) (*x509.Cer
 	switch {
 	case parsed.NextUpdate.IsZero():
 		return nil, nil, fmt.Errorf("the list of %q does not say when the next one comes (nextUpdate), so that nobody could tell an old one; have it issued with one", of.Subject)
-	case parsed.ThisUpdate.After(now.Add(DefaultLeeway)):
+	case parsed.ThisUpdate.After(now.Add(leeway)):
 		return nil, nil, fmt.Errorf("the list of %q begins at %s; compare the clocks", of.Subject, parsed.ThisUpdate.UTC().Format(time.RFC3339))
 	}
 	return of, index(parsed, of), nil

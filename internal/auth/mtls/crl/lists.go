@@ -1,4 +1,4 @@
-package mtls
+package crl
 
 import (
 	"crypto/sha256"
@@ -12,10 +12,9 @@ import (
 	"portcullis/internal/auth"
 )
 
-// Lists are the revocation lists of one tenant's authorities, as they stood in their files within the last seconds. A list that cannot be used changes
-// nothing: the authority's last good one counts until it runs out, and then nobody of that authority comes in.
+// Lists are the revocation lists of one tenant's authorities, as they stood in their files within the last seconds. No Lists revoke nothing.
 type Lists struct {
-	// Set by LoadLists, then read-only.
+	// Set by Load, then read-only.
 	files       []string
 	authorities []*x509.Certificate
 
@@ -25,7 +24,7 @@ type Lists struct {
 	looked   [sha256.Size]byte // at these contents
 	again    time.Time         // when these contents are read again; zero when nothing is wrong with them
 	faults   error             // what is wrong with them
-	watching                   // by run
+	watching                   // by Run
 }
 
 // lists are one list for each authority, by the SHA-256 of its public key.
@@ -36,20 +35,20 @@ func keyOf(c *x509.Certificate) [sha256.Size]byte { return sha256.Sum256(c.RawSu
 // retry is when contents that could not be used are read once more: a list of the future comes of age.
 const retry = time.Minute
 
-// ListError is what is wrong with one file of revocation lists.
-type ListError struct {
+// FileError is what is wrong with one file.
+type FileError struct {
 	File string
 	Err  error
 }
 
-func (e *ListError) Error() string { return fmt.Sprintf("revocation list %q: %v", e.File, e.Err) }
-func (e *ListError) Unwrap() error { return e.Err }
+func (e *FileError) Error() string { return fmt.Sprintf("revocation list %q: %v", e.File, e.Err) }
+func (e *FileError) Unwrap() error { return e.Err }
 
-// LoadLists reads the lists of authorities in files, PEM or DER. There must be one of each: an authority that is forgotten would be one that revokes nothing.
+// Load reads the lists of authorities in files, PEM or DER. There must be one of each: an authority that is forgotten would be one that revokes nothing.
 // A list that has run out is taken, and [Lists.Warnings] tells of it: it keeps out its own authority's clients, and not everybody's gateway.
 //
-// Its error joins all that is wrong; where it is one file's, it is a [*ListError].
-func LoadLists(files []string, authorities []*x509.Certificate, now time.Time) (*Lists, error) {
+// Its error joins all that is wrong; where it is one file's, it is a [*FileError].
+func Load(files []string, authorities []*x509.Certificate, now time.Time) (*Lists, error) {
 	l := &Lists{files: files, authorities: authorities}
 	l.current.Store(&lists{})
 	if _, err := l.look(now); err != nil {
@@ -90,11 +89,11 @@ func (l *Lists) readAll(into lists, now time.Time) (faults []error) {
 			ders, err = encoded(text)
 		}
 		if err != nil {
-			faults = append(faults, &ListError{file, err})
+			faults = append(faults, &FileError{file, err})
 		}
 		for _, der := range ders {
 			if err := l.take(der, into, found, now); err != nil {
-				faults = append(faults, &ListError{file, err})
+				faults = append(faults, &FileError{file, err})
 			}
 		}
 	}
@@ -150,8 +149,8 @@ func (l *Lists) inOrder() (all []*list) {
 	return all
 }
 
-// check says whether a certificate is revoked, or whether nobody can say. Every certificate of its chain is asked about: with an authority go all that it issued.
-func (l *Lists) check(c *auth.Certificate, now time.Time) error {
+// Check says whether a certificate is revoked, or whether nobody can say. Every certificate of its chain is asked about: with an authority go all that it issued.
+func (l *Lists) Check(c *auth.Certificate, now time.Time) error {
 	if l == nil {
 		return nil
 	}
