@@ -44,6 +44,32 @@ func (c *Config) checkListen(add func(Problem)) {
 	if tls := c.Listen.TLS; tls != nil && tls.MinVersion == "1.2" {
 		add(c.Warning("listen.tls.min_version", "1.2 is weaker than the default; go back to 1.3 when no client needs it any more"))
 	}
+	c.checkNames(add)
+}
+
+// checkNames finds names that no client's address would ever equal.
+func (c *Config) checkNames(add func(Problem)) {
+	seen := make(map[string]bool)
+	for i, name := range c.Listen.Names {
+		if name == "" {
+			continue
+		}
+		path := fmt.Sprintf("listen.names[%d]", i)
+		host, port := name, ""
+		if at := strings.LastIndexByte(name, ':'); at >= 0 && !strings.HasSuffix(name, "]") {
+			host, port = name[:at], name[at+1:]
+		}
+		switch n, err := strconv.ParseUint(port, 10, 16); {
+		case !hostInURL(host) || host != name && (err != nil || n == 0 || strconv.FormatUint(n, 10) != port):
+			add(c.Problem(path, "%q is no host as addresses have it; write it in lower case, without scheme, path or wildcard, like gw.example, gw.example:8443 or [::1]:8443", name))
+		case port == "443" || port == "80":
+			add(c.Problem(path, "%q has the port that an address does not need; write %q", name, host))
+		}
+		if seen[name] {
+			add(c.Problem(path, "%q is there twice; remove one of the two", name))
+		}
+		seen[name] = true
+	}
 }
 
 func (c *Config) checkAdmin(add func(Problem)) {
@@ -93,6 +119,17 @@ func splitAddress(address string) (host, port string, err error) {
 		return "", "", fmt.Errorf("%q has no host that can be listened on; %s", address, form)
 	}
 	return host, port, nil
+}
+
+// hostInURL reports whether s is the host of an address (RFC 3986, section 3.2.2), in the one form that programs write.
+func hostInURL(s string) bool {
+	if inner, ok := strings.CutPrefix(s, "["); ok {
+		inner, ok = strings.CutSuffix(inner, "]")
+		ip, err := netip.ParseAddr(inner)
+		return ok && err == nil && ip.Is6() && ip.Zone() == "" && ip.String() == inner
+	}
+	ip, err := netip.ParseAddr(s)
+	return err == nil && ip.Is4() || hostName(s)
 }
 
 func loopback(host string) bool {

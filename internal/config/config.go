@@ -59,7 +59,8 @@ type Listen struct {
 	ClientCertificates string `yaml:"client_certificates" default:"none" enum:"none,request,require"`
 
 	// The names under which clients reach the gateway, as their addresses have them: lower-case, with a port where it is not the scheme's own, like
-	// gw.acme.example or localhost:8443. Needed for DPoP (RFC 9449), whose proofs are made for an address. No default: without names no proof counts.
+	// gw.acme.example or localhost:8443. Needed for DPoP (RFC 9449), whose proofs are made for an address of https, or of http to localhost where plaintext is
+	// true. No default: without names no proof counts.
 	Names []string `yaml:"names"`
 
 	// How long a connection may live, give or take a tenth, whatever its credential says; then it is closed as 4001 and comes back, perhaps to

@@ -83,6 +83,26 @@ func TestProblemsOfTheMainFile(t *testing.T) {
 		{"a host that is none", "listen: {plaintext: true, address: \"a b:1\"}\n" + acme, []string{`1:36 listen.address: "a b:1" has no host`}},
 		{"an address in bytes", "listen: {plaintext: true, address: 8443}\n" + acme, []string{`1:36 listen.address: must be a text, but 8443 unquoted is a number`}},
 
+		{"a name in upper case", "listen: {plaintext: true, names: [\"GW.acme.example\"]}\n" + acme, []string{`1:35 listen.names[0]: "GW.acme.example" is no host as addresses have it`}},
+		{"a name with a scheme", "listen: {plaintext: true, names: [\"https://gw.acme.example\"]}\n" + acme, []string{`1:35 listen.names[0]: "https://gw.acme.example" is no host as addresses have it`}},
+		{"a name with a path", "listen: {plaintext: true, names: [\"gw.acme.example/v1\"]}\n" + acme, []string{`1:35 listen.names[0]: "gw.acme.example/v1" is no host as addresses have it`}},
+		{"a name for everybody", "listen: {plaintext: true, names: [\"*.acme.example\"]}\n" + acme, []string{`1:35 listen.names[0]: "*.acme.example" is no host as addresses have it`}},
+		{"a name with a user", "listen: {plaintext: true, names: [\"a@gw.acme.example\"]}\n" + acme, []string{`1:35 listen.names[0]: "a@gw.acme.example" is no host as addresses have it`}},
+		{"a name with an empty port", "listen: {plaintext: true, names: [\"gw.acme.example:\"]}\n" + acme, []string{`1:35 listen.names[0]: "gw.acme.example:" is no host as addresses have it`}},
+		{"a name with a port too high", "listen: {plaintext: true, names: [\"gw.acme.example:65536\"]}\n" + acme, []string{`1:35 listen.names[0]: "gw.acme.example:65536" is no host as addresses have it`}},
+		{"a name with port zero", "listen: {plaintext: true, names: [\"gw.acme.example:0\"]}\n" + acme, []string{`1:35 listen.names[0]: "gw.acme.example:0" is no host as addresses have it`}},
+		{"a name with a port in another spelling", "listen: {plaintext: true, names: [\"gw.acme.example:08443\"]}\n" + acme, []string{`1:35 listen.names[0]: "gw.acme.example:08443" is no host as addresses have it`}},
+		{"a name that is only a port", "listen: {plaintext: true, names: [\":8443\"]}\n" + acme, []string{`1:35 listen.names[0]: ":8443" is no host as addresses have it`}},
+		{"an IPv6 address without brackets", "listen: {plaintext: true, names: [\"::1\"]}\n" + acme, []string{`1:35 listen.names[0]: "::1" is no host as addresses have it`}},
+		{"an IPv6 address with a zone", "listen: {plaintext: true, names: [\"[fe80::1%eth0]:8443\"]}\n" + acme, []string{`1:35 listen.names[0]: "[fe80::1%eth0]:8443" is no host as addresses have it`}},
+		{"an IPv6 address in another spelling", "listen: {plaintext: true, names: [\"[0:0::1]\"]}\n" + acme, []string{`1:35 listen.names[0]: "[0:0::1]" is no host as addresses have it`}},
+		{"an IPv4 address in brackets", "listen: {plaintext: true, names: [\"[127.0.0.1]\"]}\n" + acme, []string{`1:35 listen.names[0]: "[127.0.0.1]" is no host as addresses have it`}},
+		{"a name with a dot behind it", "listen: {plaintext: true, names: [\"gw.acme.example.\"]}\n" + acme, []string{`1:35 listen.names[0]: "gw.acme.example." is no host as addresses have it`}},
+		{"a name with the port of https", "listen: {plaintext: true, names: [\"gw.acme.example:443\"]}\n" + acme, []string{`1:35 listen.names[0]: "gw.acme.example:443" has the port that an address does not need; write "gw.acme.example"`}},
+		{"a name with the port of http", "listen: {plaintext: true, names: [\"[::1]:80\"]}\n" + acme, []string{`1:35 listen.names[0]: "[::1]:80" has the port that an address does not need; write "[::1]"`}},
+		{"a name twice", "listen: {plaintext: true, names: [gw, gw]}\n" + acme, []string{`1:39 listen.names[1]: "gw" is there twice`}},
+		{"every form of a name", "listen: {plaintext: true, names: [gw, gw.acme.example, \"gw:8443\", 127.0.0.1, \"127.0.0.1:1\", \"[::1]\", \"[::1]:8443\", \"gw:4430\"]}\n" + acme, nil},
+
 		// The administrators' listener.
 		{"admin on the network without a token", "admin: {address: \"10.0.0.1:8081\"}\n" + listen + acme, []string{
 			"1:18 admin.address: 10.0.0.1:8081 can be reached from other machines; give token_file, or listen on 127.0.0.1"}},
