@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,6 +61,25 @@ func TestStolenBoundTokens(t *testing.T) {
 		{"an empty fingerprint", cnf(map[string]any{"x5t#S256": ""}), auth.Credential{Method: auth.Bearer}, auth.TokenBound},
 		{"an empty key", cnf(map[string]any{"jkt": ""}), auth.Credential{Method: auth.Bearer}, auth.TokenBound},
 		{"the fingerprint by SHA-1", cnf(map[string]any{"x5t": "dGhpcyBpcyBhIFNIQTEgdGVzdA"}), over(mine), auth.TokenBound},
+		{"a fingerprint with a line break", cnf(map[string]any{"x5t#S256": x5t + "\n"}), over(mine), auth.TokenBound},
+		{"a fingerprint in another spelling", cnf(map[string]any{"x5t#S256": otherSpelling(x5t)}), over(mine), auth.TokenBound},
+		{"a fingerprint of zeros, without a certificate", cnf(map[string]any{"x5t#S256": strings.Repeat("A", 43)}), auth.Credential{Method: auth.Bearer}, auth.TokenBound},
+		{"a list of fingerprints", cnf(map[string]any{"x5t#S256": []string{x5t}}), over(mine), auth.TokenBound},
+		{"a fingerprint by a name in lower case", cnf(map[string]any{"x5t#s256": x5t}), over(mine), auth.TokenBound},
+		{"over its certificate, that stands second in the chain", cnf(map[string]any{"x5t#S256": x5t}),
+			auth.Credential{Method: auth.Bearer, Chain: []*x509.Certificate{other, mine}}, auth.TokenBound},
+		{"over another certificate, and its own was shown earlier", cnf(map[string]any{"x5t#S256": x5t}),
+			auth.Credential{Method: auth.Bearer, Chain: []*x509.Certificate{other}, Shown: &auth.Certificate{Fingerprint: sum}}, auth.TokenBound},
+		{"a key by a name in upper case", cnf(map[string]any{"JKT": jkt}), proven(jkt), auth.TokenBound},
+		{"a key in another spelling", cnf(map[string]any{"jkt": otherSpelling(jkt)}), proven(jkt), auth.TokenBound},
+		{"refreshed, bound to a key", cnf(map[string]any{"jkt": jkt}), auth.Credential{Method: auth.Bearer, Shown: &auth.Certificate{Fingerprint: sum}}, auth.TokenBound},
+		{"to an encrypted key", cnf(map[string]any{"jwe": "a.b.c.d.e"}), over(mine), auth.TokenBound},
+		{"to a key by its id", cnf(map[string]any{"kid": acme.KeyID}), over(mine), auth.TokenBound},
+		{"to keys by address", cnf(map[string]any{"jku": "https://evil.example/keys", "kid": "1"}), over(mine), auth.TokenBound},
+		{"to nothing", cnf(map[string]any{}), over(mine), auth.TokenBound},
+		{"cnf that is null", authtest.Claims{"cnf": nil}, auth.Credential{Method: auth.Bearer}, auth.TokenBound},
+		{"cnf that is text", authtest.Claims{"cnf": x5t}, over(mine), auth.TokenBound},
+		{"cnf that is a list", authtest.Claims{"cnf": []any{map[string]any{"x5t#S256": x5t}}}, over(mine), auth.TokenBound},
 		{"an embedded key", cnf(map[string]any{"jwk": acme.JWK()}), over(mine), auth.TokenBound},
 	}
 	for _, tt := range tests {
@@ -76,4 +96,11 @@ func TestStolenBoundTokens(t *testing.T) {
 			}
 		})
 	}
+}
+
+// otherSpelling changes the bits of a thumbprint's last character that mean nothing.
+func otherSpelling(thumbprint string) string {
+	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	last := len(thumbprint) - 1
+	return thumbprint[:last] + string(digits[strings.IndexByte(digits, thumbprint[last])|1])
 }

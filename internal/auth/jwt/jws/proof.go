@@ -47,7 +47,10 @@ func ReadProof(text string) (*Proof, error) {
 	if err != nil {
 		return nil, err
 	}
-	return proof, proof.readClaims(claims)
+	if err := proof.readClaims(claims); err != nil {
+		return nil, err
+	}
+	return proof, nil
 }
 
 func (p *Proof) readHeader(members object) (err error) {
@@ -65,6 +68,9 @@ func (p *Proof) readHeader(members object) (err error) {
 	}
 	if p.Algorithm, err = headerText(members, "alg"); err != nil {
 		return err
+	}
+	if p.Algorithm == "" {
+		return auth.Refuse(auth.TokenMalformed, "the header has no alg")
 	}
 	var ok bool
 	if p.Key, ok = members.lookup("jwk"); !ok || !p.Key.IsObject() {
