@@ -128,10 +128,11 @@ func (d *Door) believe(r *http.Request, c *Caller) (err error) {
 			c.Tenant, err = realms.Belongs(c.Principal, now)
 		}
 	case auth.DPoP:
-		c.Credential.Thumbprint, err = d.config.Proofs.Verify(ctx, c.Credential.Proof, c.Credential.Token, r.Method, r.URL.Path, now)
-		if err == nil {
+		err = d.config.Proofs.Verify(ctx, c.Credential.Proof, c.Credential.Token, r.Method, r.URL.Path, now, func(thumbprint string) (err error) {
+			c.Credential.Thumbprint = thumbprint
 			c.Principal, c.Tenant, err = realms.Authenticate(ctx, c.Credential, now)
-		}
+			return err
+		})
 	default:
 		c.Principal, c.Tenant, err = realms.Authenticate(ctx, c.Credential, now)
 	}
