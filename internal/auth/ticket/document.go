@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"portcullis/internal/auth"
@@ -47,10 +48,11 @@ const version = 1
 func encode(p *auth.Principal, o Origin, ends time.Time) ([]byte, error) {
 	d := document{
 		Tenant: p.Tenant.String(), User: p.User, Segment: p.Segment, Roles: p.Roles, Scopes: p.Scopes, Claims: p.Claims, Issuer: p.Issuer, KeyID: p.KeyID,
-		TokenID: p.TokenID, Session: p.Session, Method: p.Method, Issued: p.Issued, Expires: p.Expires, Origin: o, Ends: ends, Version: version,
+		TokenID: p.TokenID, Session: p.Session, Method: p.Method, Issued: p.Issued.UTC(), Expires: writable(p.Expires), Origin: o, Ends: ends.UTC(), Version: version,
 	}
 	if p.Certificate != nil {
 		c := *p.Certificate
+		c.Expires = writable(c.Expires)
 		c.Links = make([]auth.Link, len(c.Links))
 		for i, link := range p.Certificate.Links {
 			c.Links[i] = auth.Link{Authority: link.Authority, Serial: hexed(link.Serial)}
@@ -64,12 +66,26 @@ func encode(p *auth.Principal, o Origin, ends time.Time) ([]byte, error) {
 	return text, nil
 }
 
+// lastTime is the last that JSON can write (RFC 3339).
+var lastTime = time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC)
+
+// writable returns an end that JSON can write: devices have certificates until the last second of 9999 (RFC 5280, section 4.1.2.5), to which the leeway is added.
+func writable(end time.Time) time.Time {
+	if end.After(lastTime) {
+		return lastTime
+	}
+	return end.UTC()
+}
+
 func decode(text []byte) (stored, error) {
 	var d document
 	reader := json.NewDecoder(bytes.NewReader(text))
 	reader.DisallowUnknownFields()
 	if err := reader.Decode(&d); err != nil {
 		return stored{}, err
+	}
+	if _, err := reader.Token(); err != io.EOF {
+		return stored{}, errors.New("something follows it")
 	}
 	id, err := tenant.Parse(d.Tenant)
 	switch {

@@ -1,6 +1,8 @@
 package ticket
 
 import (
+	"encoding/base64"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,6 +35,19 @@ func FuzzDecode(f *testing.F) {
 		same, err := decode(again)
 		if err != nil || same.origin != s.origin || same.principal.User != s.principal.User || !same.expires.Equal(s.expires) {
 			t.Fatalf("%s was written and is read as %+v, %v", again, same, err)
+		}
+	})
+}
+
+// FuzzForm: a text is looked up only where it is one of the 2^256 that are made, in their one spelling.
+func FuzzForm(f *testing.F) {
+	for _, seed := range []string{"", strings.Repeat("A", 43), strings.Repeat("A", 42) + "B", strings.Repeat("A", 42) + "=", strings.Repeat("A", 43) + "\n", strings.Repeat("_", 43)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		secret, err := base64.RawURLEncoding.DecodeString(text)
+		if want := err == nil && len(secret) == 32 && base64.RawURLEncoding.EncodeToString(secret) == text; wellFormed(text) != want {
+			t.Fatalf("%q: got %v, want %v", text, !want, want)
 		}
 	})
 }

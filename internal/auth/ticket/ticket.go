@@ -63,6 +63,15 @@ func (o *Office) Mint(ctx context.Context, p *auth.Principal, origin Origin, now
 	return ticket, expires, nil
 }
 
+// wellFormed reports whether text has the one form that tickets have. Nothing else is looked up.
+func wellFormed(text string) bool {
+	if len(text) != length {
+		return false
+	}
+	secret, err := encoding.DecodeString(text) // which skips line breaks: then there are fewer bytes
+	return err == nil && len(secret) == size
+}
+
 // key is where a ticket is kept: by its hash, so that whoever reads the store can use none.
 func key(ticket string) string {
 	sum := sha256.Sum256([]byte(ticket))
@@ -72,7 +81,7 @@ func key(ticket string) string {
 // Redeem takes a ticket, which then counts no more, whatever becomes of it. It is for whoever comes from where it was made for: the same page, or no page; and
 // over the same certificate, where its principal showed one. It returns a principal that nobody else has.
 func (o *Office) Redeem(ctx context.Context, ticket string, origin Origin, certificate [sha256.Size]byte, now time.Time) (*auth.Principal, error) {
-	if secret, err := encoding.DecodeString(ticket); err != nil || len(ticket) != length || len(secret) != size {
+	if !wellFormed(ticket) {
 		return nil, auth.Refuse(auth.TicketUnknown, "it has %d bytes and is no ticket: one is %d characters of base64url", len(ticket), length)
 	}
 	text, ok, err := o.store.Take(ctx, key(ticket))

@@ -3,8 +3,11 @@ package ticket_test
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"iter"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -76,10 +79,8 @@ func mint(t *testing.T, o *ticket.Office, p *auth.Principal, origin ticket.Origi
 func TestATicketStandsForTheWholePrincipal(t *testing.T) {
 	o, _ := open(t)
 	want := ana()
-	for i, v := 0, reflect.ValueOf(*want); i < v.NumField(); i++ {
-		if v.Field(i).IsZero() {
-			t.Errorf("the test has nothing in field %s: give it a value, and the stored document too", v.Type().Field(i).Name)
-		}
+	for name := range empty(reflect.ValueOf(*want), "principal") {
+		t.Errorf("the test has nothing in %s: give it a value, and the stored document too", name)
 	}
 	got, err := o.Redeem(t.Context(), mint(t, o, want, page), page, ownCert, time.Now())
 	if err != nil {
@@ -92,6 +93,121 @@ func TestATicketStandsForTheWholePrincipal(t *testing.T) {
 	got.Issued, got.Expires, got.Certificate.Expires = want.Issued, want.Expires, want.Certificate.Expires
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+// empty yields the fields of v, and of what it points to, that have no value.
+func empty(v reflect.Value, name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		switch {
+		case v.IsZero():
+			yield(name)
+		case v.Kind() == reflect.Pointer:
+			empty(v.Elem(), name)(yield)
+		case v.Kind() == reflect.Slice:
+			for i := range v.Len() {
+				empty(v.Index(i), name)(yield)
+			}
+		case v.Kind() == reflect.Struct && v.Type().PkgPath() != "time":
+			for i := range v.NumField() {
+				empty(v.Field(i), name+"."+v.Type().Field(i).Name)(yield)
+			}
+		}
+	}
+}
+
+// What has no end, such as the certificate of a device, ends in the last second of 9999; with the leeway added that is a year that JSON cannot write.
+func TestATicketOfSomebodyWhoNeverEnds(t *testing.T) {
+	o, _ := open(t)
+	for _, zone := range []*time.Location{time.UTC, time.FixedZone("east", 14*3600), time.FixedZone("west", -12*3600)} {
+		p := ana()
+		p.Expires = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC).Add(time.Minute).In(zone)
+		p.Certificate.Expires = p.Expires
+		got, err := o.Redeem(t.Context(), mint(t, o, p, page), page, ownCert, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Expires.After(p.Expires) || got.Certificate.Expires.After(p.Expires) || got.Expires.Before(p.Expires.Add(-2*time.Minute)) {
+			t.Errorf("got %v, %v; want the end of %v, and no later", got.Expires, got.Certificate.Expires, p.Expires)
+		}
+	}
+}
+
+// A ticket that is shown by a thief is gone before anything is said of it: of a thief and its owner, at once, at most one has it.
+func TestAThiefBesideTheOwner(t *testing.T) {
+	o, _ := open(t)
+	for range 100 {
+		text := mint(t, o, ana(), page)
+		results := make(chan error, 2)
+		go func() { _, err := o.Redeem(context.Background(), text, page, ownCert, time.Now()); results <- err }()
+		go func() { _, err := o.Redeem(context.Background(), text, page, noCert, time.Now()); results <- err }()
+		reasons := []auth.Reason{auth.ReasonOf(<-results), auth.ReasonOf(<-results)}
+		slices.Sort(reasons)
+		ownerFirst := slices.Equal(reasons, []auth.Reason{"", auth.TicketUnknown})
+		thiefFirst := slices.Equal(reasons, []auth.Reason{auth.TicketStolen, auth.TicketUnknown})
+		if !ownerFirst && !thiefFirst {
+			t.Fatalf("got %q", reasons)
+		}
+	}
+}
+
+// Whoever has a ticket's principal may change it and changes nobody else's.
+func TestTicketsOfOneTokenShareNothing(t *testing.T) {
+	o, _ := open(t)
+	p := ana()
+	first, second := mint(t, o, p, page), mint(t, o, p, page)
+	if first == second {
+		t.Fatal("two tickets are one")
+	}
+	a, err := o.Redeem(t.Context(), first, page, ownCert, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Roles[0], a.Certificate.Links[0].Serial = "admin", ""
+	b, err := o.Redeem(t.Context(), second, page, ownCert, time.Now())
+	if err != nil || b.Roles[0] != "member" || b.Certificate.Links[0].Serial == "" || p.Roles[0] != "member" || p.Method != auth.DPoP {
+		t.Errorf("got %+v, %v; minted of %+v", b, err, p)
+	}
+}
+
+// Whoever writes into the engine's memory is believed in nothing that cannot be read to the end.
+func TestAStoredTicketThatWasTamperedWith(t *testing.T) {
+	o, engine := open(t)
+	for _, change := range []struct {
+		name     string
+		from, to string
+	}{
+		{"another document behind it", `}`, `}{}`},
+		{"no user", `"user":"ana"`, `"user":""`},
+		{"no tenant", `"tenant":"acme"`, `"tenant":""`},
+		{"a tenant that is none", `"tenant":"acme"`, `"tenant":"../acme"`},
+		{"a field that is not known", `"user":`, `"admin":true,"user":`},
+		{"another version", `"version":1`, `"version":2`},
+		{"no version", `"version":1`, `"version":0`},
+		{"no end", `"ends":`, `"issuer":"x","ENDS":"0001-01-01T00:00:00Z","ends":"0001-01-01T00:00:00Z","issuer":`},
+		{"a serial that is none", `"Serial":"`, `"Serial":"x`},
+		{"half of it", `"origin"`, ""},
+	} {
+		t.Run(change.name, func(t *testing.T) {
+			text := mint(t, o, ana(), page)
+			sum := sha256.Sum256([]byte(text))
+			key := "ticket/" + hex.EncodeToString(sum[:])
+			value, ok, err := engine.State().Take(t.Context(), key)
+			if !ok || err != nil {
+				t.Fatalf("got %v, %v", ok, err)
+			}
+			at := strings.LastIndex(string(value), change.from)
+			if at < 0 {
+				t.Fatalf("%s has no %s", value, change.from)
+			}
+			changed := string(value[:at]) + change.to + string(value[at+len(change.from):])
+			if err := engine.State().Put(t.Context(), key, []byte(changed), time.Minute); err != nil {
+				t.Fatal(err)
+			}
+			if p, err := o.Redeem(t.Context(), text, page, ownCert, time.Now()); err == nil || p != nil {
+				t.Errorf("got %v, %v", p, err)
+			}
+		})
 	}
 }
 
