@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"portcullis/internal/problem"
 	"portcullis/internal/wire"
 )
 
@@ -25,6 +26,8 @@ type Config struct {
 	Token func(string) bool
 	// Metrics answers a scrape.
 	Metrics http.Handler
+	// Operations are what administrators may do; nil for a listener that only shows.
+	Operations *Operations
 	// Ready reports whether the node can serve now, Started whether it was ever able to. Neither may wait.
 	Ready, Started func() bool
 }
@@ -36,12 +39,15 @@ func New(c Config) http.Handler {
 	r.Use(secured, newHosts(c).only, fromNoOtherSite)
 	// Set before the routes: chi hands them on to groups when these are made.
 	r.NotFound(token(http.HandlerFunc(notFound)).ServeHTTP)
-	r.MethodNotAllowed(token(http.HandlerFunc(methodNotAllowed)).ServeHTTP)
+	r.MethodNotAllowed(token(methodNotAllowed(r)).ServeHTTP)
 
 	get(r, "/livez", health(func() bool { return true }))
 	get(r, "/readyz", health(c.Ready))
 	get(r, "/startupz", health(c.Started))
 	get(r, "/metrics", token(c.Metrics))
+	if c.Operations != nil {
+		r.With(token).Route("/admin/v1", c.Operations.routes)
+	}
 	return r
 }
 
@@ -63,10 +69,13 @@ func health(ok func() bool) http.Handler {
 }
 
 func notFound(w http.ResponseWriter, _ *http.Request) {
-	refuse(w, wire.NotFound, "there is nothing at this path; there are /livez, /readyz, /startupz and /metrics")
+	refuse(w, wire.NotFound, "there is nothing at this path; there are /livez, /readyz, /startupz, /metrics, and below /admin/v1 tenants")
 }
 
-func methodNotAllowed(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Allow", "GET, HEAD")
-	refuse(w, wire.MethodNotAllowed, "this path answers GET and HEAD")
+func methodNotAllowed(routes chi.Routes) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		methods := problem.Methods(func(method string) bool { return routes.Match(chi.NewRouteContext(), method, r.URL.Path) })
+		w.Header().Set("Allow", methods)
+		refuse(w, wire.MethodNotAllowed, "this path answers "+methods)
+	})
 }

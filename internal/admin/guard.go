@@ -57,13 +57,13 @@ func bearer(equal func(string) bool) func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			given := r.Header.Values("Authorization")
 			if len(given) == 0 {
-				w.Header().Set("WWW-Authenticate", realm)
+				w.Header().Set("WWW-Authenticate", challenge)
 				refuse(w, wire.Unauthorized, "send the administrators' token as Authorization: Bearer, never in the URL")
 				return
 			}
 			scheme, token, _ := strings.Cut(given[0], " ")
 			if len(given) != 1 || !strings.EqualFold(scheme, "bearer") || !equal(token) {
-				w.Header().Set("WWW-Authenticate", realm+`, error="invalid_token"`)
+				w.Header().Set("WWW-Authenticate", challenge+`, error="invalid_token"`)
 				refuse(w, wire.Unauthorized, "this is not the administrators' token")
 				return
 			}
@@ -72,4 +72,4 @@ func bearer(equal func(string) bool) func(http.Handler) http.Handler {
 	}
 }
 
-const realm = `Bearer realm="portcullis admin"`
+const challenge = `Bearer realm="portcullis admin"`

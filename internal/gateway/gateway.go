@@ -4,7 +4,6 @@ package gateway
 
 import (
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -73,13 +72,7 @@ func New(c Config) *Gateway {
 // methodNotAllowed says which methods a path answers (RFC 9110, section 15.5.6).
 func methodNotAllowed(routes chi.Routes) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		var allowed []string
-		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
-			if routes.Match(chi.NewRouteContext(), method, r.URL.Path) {
-				allowed = append(allowed, method)
-			}
-		}
-		methods := strings.Join(allowed, ", ")
+		methods := problem.Methods(func(method string) bool { return routes.Match(chi.NewRouteContext(), method, r.URL.Path) })
 		w.Header().Set("Allow", methods)
 		door.AnswerWith(w, problem.Problem{Code: wire.MethodNotAllowed, Detail: "this path answers " + methods})
 	}

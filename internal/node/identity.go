@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"time"
 
+	"portcullis/internal/audit"
 	"portcullis/internal/auth"
 	"portcullis/internal/auth/jwt/dpop"
 	"portcullis/internal/auth/proxy"
@@ -97,4 +98,19 @@ func (n *Node) listed(id tenant.ID) {
 // first reports whether a key is new to all nodes.
 func (n *Node) first(ctx context.Context, key string, ttl time.Duration) (bool, error) {
 	return n.engine.State().Add(ctx, key, nil, ttl)
+}
+
+// operated hears what administrators did, for the metrics and for the security log.
+type operated struct {
+	metrics api.Observer
+	audit   *audit.Log
+}
+
+func (o operated) Administered(operation, target, remote string) {
+	o.audit.Administered(operation, target, remote)
+}
+
+func (o operated) Revoked(r *revocation.Revocation, by api.Source) {
+	o.metrics.Revoked(r, by)
+	o.audit.Revoked(r, by)
 }

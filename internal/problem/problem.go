@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"portcullis/internal/wire"
@@ -28,6 +29,17 @@ type document struct {
 	Detail   string    `json:"detail,omitempty"`
 	Instance string    `json:"instance,omitempty"`
 	Code     wire.Code `json:"code"`
+}
+
+// Methods returns the methods that a path answers, as an Allow header has them (RFC 9110, section 10.2.1).
+func Methods(answers func(method string) bool) string {
+	var all []string
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
+		if answers(method) {
+			all = append(all, method)
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 // Write answers with p. Headers that the caller set before stay.

@@ -5,6 +5,9 @@ package realm
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -89,6 +92,13 @@ func (s *Snapshot) CheckCertificate(p *auth.Principal, now time.Time) error {
 		return auth.Refuse(auth.CertificateUntrusted, "no tenant has authorities for certificates any more")
 	}
 	return s.certificates.Check(p.Tenant, p.Certificate, now)
+}
+
+// Tenants returns all tenants by their ids.
+func (s *Snapshot) Tenants() []*Tenant {
+	all := slices.Collect(maps.Values(s.tenants))
+	slices.SortFunc(all, func(a, b *Tenant) int { return strings.Compare(a.ID.String(), b.ID.String()) })
+	return all
 }
 
 // Tenant returns a tenant, nil when there is none of this id.

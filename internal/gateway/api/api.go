@@ -85,7 +85,7 @@ func (a *API) asked(p door.Purpose, next func(http.ResponseWriter, *http.Request
 		if err == nil {
 			err = next(w, r, c)
 		}
-		if bad, ok := errors.AsType[*badBody](err); ok {
+		if bad, ok := errors.AsType[*BadRequest](err); ok {
 			door.AnswerWith(w, bad.Problem)
 			return
 		}
@@ -109,10 +109,10 @@ func answer(w http.ResponseWriter, status int, document any) {
 // maxBody is more than any request here needs.
 const maxBody = 16 << 10
 
-// badBody is a request whose body cannot be used, by somebody who was believed.
-type badBody struct{ problem.Problem }
+// BadRequest is a request whose body cannot be used, by somebody who was believed.
+type BadRequest struct{ problem.Problem }
 
-func (b *badBody) Error() string { return b.Detail }
+func (b *BadRequest) Error() string { return b.Detail }
 
 // body reads a request's body of the media type wanted.
 func body(w http.ResponseWriter, r *http.Request, want string) ([]byte, error) {
@@ -122,14 +122,14 @@ func body(w http.ResponseWriter, r *http.Request, want string) ([]byte, error) {
 		media, _, _ = mime.ParseMediaType(types[0])
 	}
 	if media != want {
-		return nil, &badBody{problem.Problem{Code: wire.BadRequest, Status: http.StatusUnsupportedMediaType, Detail: "send the body as Content-Type: " + want}}
+		return nil, &BadRequest{problem.Problem{Code: wire.BadRequest, Status: http.StatusUnsupportedMediaType, Detail: "send the body as Content-Type: " + want}}
 	}
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return nil, &badBody{problem.Problem{Code: wire.TooLarge, Detail: "the body has more than 16384 bytes"}}
+		return nil, &BadRequest{problem.Problem{Code: wire.TooLarge, Detail: "the body has more than 16384 bytes"}}
 	}
 	if err != nil {
-		return nil, &badBody{problem.Problem{Code: wire.BadRequest, Detail: "the body ended before its time"}}
+		return nil, &BadRequest{problem.Problem{Code: wire.BadRequest, Detail: "the body ended before its time"}}
 	}
 	return text, nil
 }

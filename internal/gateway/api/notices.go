@@ -51,7 +51,7 @@ func (a *API) notice(w http.ResponseWriter, r *http.Request, s Source, token fun
 		return
 	}
 	text, err := body(w, r, media[s])
-	if bad, ok := errors.AsType[*badBody](err); ok {
+	if bad, ok := errors.AsType[*BadRequest](err); ok {
 		err = auth.Refuse(auth.TokenMalformed, "%s", bad.Detail)
 	}
 	if err == nil {
@@ -96,7 +96,7 @@ func (a *API) take(r *http.Request, s Source, token string, now time.Time) error
 
 // unavailable makes an error of the engine one that passes: the service sends its message again.
 func unavailable(err error) error {
-	if bad, ok := errors.AsType[*badBody](err); ok {
+	if bad, ok := errors.AsType[*BadRequest](err); ok {
 		return auth.Refuse(auth.EngineAway, "%s", bad.Detail)
 	}
 	return err

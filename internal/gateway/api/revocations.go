@@ -75,7 +75,7 @@ func Read(text []byte, t *realm.Tenant, now time.Time) (*revocation.Revocation, 
 }
 
 func unreadable(detail string) error {
-	return &badBody{problem.Problem{Code: wire.BadRequest, Detail: detail}}
+	return &BadRequest{problem.Problem{Code: wire.BadRequest, Detail: detail}}
 }
 
 // revoke ends credentials of the caller's own tenant, for whoever may manage it. When it is answered, nobody gets in with them on any node, and who is in is being told goodbye.
@@ -105,7 +105,7 @@ func (a *API) apply(r *http.Request, wanted *revocation.Revocation, source Sourc
 	err := a.config.Ledger.Revoke(r.Context(), *wanted)
 	switch {
 	case errors.Is(err, revocation.ErrFull):
-		return &badBody{problem.Problem{Code: wire.QuotaExceeded, Detail: err.Error()}}
+		return &BadRequest{problem.Problem{Code: wire.QuotaExceeded, Detail: err.Error()}}
 	case err != nil:
 		return auth.Refuse(auth.EngineAway, "%w", err)
 	}
