@@ -73,7 +73,7 @@ var house = []rule{
 	{path: "internal/message", floor: 2},
 	{path: "internal/limit", floor: 2, libraries: []string{"golang.org/x/time/rate"}},
 	{path: "internal/channel", floor: 1},
-	{path: "internal/listen", floor: 1},
+	{path: "internal/listen", floor: 1, libraries: []string{"github.com/pires/go-proxyproto"}},
 	{path: "internal/listen/authority", floor: 1},
 	{path: "internal/tenant", floor: 0},
 	{path: "internal/config", floor: 0, libraries: []string{"github.com/goccy/go-yaml"}},

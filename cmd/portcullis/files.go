@@ -14,6 +14,7 @@ import (
 	"portcullis/internal/broker/memory/journal"
 	"portcullis/internal/config"
 	"portcullis/internal/listen"
+	"portcullis/internal/node"
 )
 
 // files reads what the main file names and the node opens only when it listens, so that what is wrong with it has a place.
@@ -33,6 +34,8 @@ func files(c *config.Config) (problems []config.Problem) {
 				"put a new one into %s", certificate.NotAfter().UTC().Format(time.RFC3339), t.CertificateFile))
 		}
 	}
+	_, faults := node.Trust(c)
+	problems = append(problems, faults...)
 	if file := c.Admin.TokenFile; file != "" {
 		if _, err := config.ReadSecret(file); err != nil {
 			problems = append(problems, c.Problem("admin.token_file", "%v", err))

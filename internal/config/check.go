@@ -12,6 +12,7 @@ import (
 func (c *Config) check() (problems []Problem) {
 	add := func(p Problem) { problems = append(problems, p) }
 	c.checkListen(add)
+	c.checkProxy(add)
 	c.checkAdmin(add)
 	if need := c.Drain.Delay + handshakes; c.Drain.Grace < need {
 		add(c.Problem("drain.grace", "%v does not hold the delay of %v and %v for the close handshakes; make grace at least %v",

@@ -18,6 +18,9 @@ type Config struct {
 	// What strangers may use before they have shown who they are.
 	Admission Admission `yaml:"admission"`
 
+	// What is believed of proxies and balancers in front of the gateway. Nothing, unless it is said here.
+	Proxy Proxy `yaml:"proxy"`
+
 	// The side door: health, metrics, administration. It is never reachable through the listener of the clients.
 	Admin Admin `yaml:"admin"`
 
@@ -66,6 +69,24 @@ type Listen struct {
 	// How long a connection may live, give or take a tenth, whatever its credential says; then it is closed as 4001 and comes back, perhaps to
 	// another node. Default 24h, at least 1m, or the word unlimited.
 	ConnectionAge Lifetime `yaml:"connection_age" default:"24h"`
+}
+
+// Proxy says which proxies stand in front of the clients' listener, and what of theirs is believed.
+type Proxy struct {
+	// The addresses of proxies, like 10.0.0.0/8 or 192.0.2.7. From them X-Forwarded-For is believed, from right to left over these addresses, and from nobody else. No default.
+	Trusted []Prefix `yaml:"trusted"`
+
+	// How a connection of a proxy begins: none, or v2, a header of the PROXY protocol, version 2, which must then be there; connections from other addresses are closed.
+	// Default none. Anything else needs trusted.
+	Protocol string `yaml:"protocol" default:"none" enum:"none,v2"`
+
+	// The header in which proxies that end TLS forward a client's certificate: none, rfc9440 (Client-Cert and Client-Cert-Chain), or xfcc (X-Forwarded-Client-Cert with Cert or Chain, as
+	// Envoy writes it). The proxy must replace what clients send, and show a certificate of its own. From anybody else such headers are refused. Default none. Anything
+	// else needs trusted, authorities_file, and a listener with tls and client_certificates.
+	ClientCertificateHeader string `yaml:"client_certificate_header" default:"none" enum:"none,rfc9440,xfcc"`
+
+	// PEM, the authorities of the proxies' own certificates. For client_certificate_header, and for nothing else. They must not be a tenant's.
+	AuthoritiesFile File `yaml:"authorities_file"`
 }
 
 // TLS is the certificate of a listener. When one of its files changes the new pair is taken at the next handshake.

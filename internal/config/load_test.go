@@ -230,7 +230,7 @@ tenants:
 		`3:8 listen.tls.key_file: is missing`,
 		`3:36 listen.tls.key_fil: did you mean "key_file"?`,
 		`4:16 drain.delay: 25 has no unit`,
-		`5:1 nats: unknown key "nats"; remove it, known here are listen, admission, admin,`,
+		`5:1 nats: unknown key "nats"; remove it, known here are listen, admission, proxy, admin,`,
 		`7:3 tenants[0]: nobody can come in`,
 		`7:3 tenants[0].rules: there are none`,
 		`8:13 tenants[0].origins[0]: "*" would let every web page`,

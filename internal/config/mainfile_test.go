@@ -42,7 +42,7 @@ func TestProblemsOfTheMainFile(t *testing.T) {
 		{"keys without end", strings.Repeat("a: b\n", 1<<15), []string{"1001:2: more than 1000 keys"}},
 
 		// Keys and kinds.
-		{"unknown key", listen + acme + "proxy: {}\n", []string{`6:1 proxy: unknown key "proxy"; remove it, known here are listen, admission, admin`}},
+		{"unknown key", listen + acme + "proxies: {}\n", []string{`6:1 proxies: unknown key "proxies"; did you mean "proxy"?`}},
 		{"unknown key near a known one", "lisen: {}\n" + listen + acme, []string{`1:1 lisen: unknown key "lisen"; did you mean "listen"?`}},
 		{"unknown key below", "drain: {window: 60s}\n" + listen + acme, []string{`1:9 drain.window: unknown key "window"; remove it, known here are delay, grace`}},
 		{"a key of a later issue", "broker: {nats: {}}\n" + listen + acme, []string{`1:10 broker.nats: unknown key "nats"`}},

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +12,37 @@ import (
 // File is the path of a file or folder. What a configuration file writes relatively is relative to that file's own folder,
 // and stands here already joined to it.
 type File string
+
+// Prefix is a range of addresses, or one address, in its canonical form.
+type Prefix string
+
+// UnmarshalText reads an address, or a range of them whose bits behind the prefix are zero.
+func (p *Prefix) UnmarshalText(text []byte) error {
+	s := string(text)
+	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" {
+		*p = Prefix(netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()).String())
+		return nil
+	}
+	parsed, err := netip.ParsePrefix(s)
+	switch {
+	case err != nil:
+		return fmt.Errorf(`%q is no address and no range of addresses; write it like "10.0.0.0/8" or "192.0.2.7"`, s)
+	case parsed != parsed.Masked():
+		return fmt.Errorf("%q has bits behind its prefix; write %v, or one address without a prefix", s, parsed.Masked())
+	case parsed.Bits() == 0:
+		return fmt.Errorf("%q is everybody; whoever is trusted can be any client, so name the proxies alone", s)
+	case parsed.Addr().Is4In6():
+		return fmt.Errorf("%q is an IPv4 range written as IPv6; write it as IPv4", s)
+	}
+	*p = Prefix(parsed.String())
+	return nil
+}
+
+// Range returns the addresses. The zero Prefix has none.
+func (p Prefix) Range() netip.Prefix {
+	parsed, _ := netip.ParsePrefix(string(p))
+	return parsed
+}
 
 // Version is a TLS version, 1.2 or 1.3, written with or without quotes.
 type Version string

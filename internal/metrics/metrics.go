@@ -59,6 +59,7 @@ type Metrics struct {
 	keys     *keysObserver
 	crl      *crlObserver
 	audit    *auditObserver
+	proxies  counters[listen.ProxyResult]
 	lobby    lobbyObserver
 }
 
@@ -88,6 +89,7 @@ func New(b Build, dialects []wire.Dialect) *Metrics {
 		keys:     newKeys(f),
 		crl:      newCRL(f),
 		audit:    newAudit(f),
+		proxies:  newProxyHeaders(f),
 		lobby:    newLobby(f),
 	}
 }

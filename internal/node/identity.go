@@ -9,7 +9,6 @@ import (
 	"portcullis/internal/audit"
 	"portcullis/internal/auth"
 	"portcullis/internal/auth/jwt/dpop"
-	"portcullis/internal/auth/proxy"
 	"portcullis/internal/auth/revocation"
 	"portcullis/internal/auth/ticket"
 	"portcullis/internal/broker"
@@ -29,10 +28,11 @@ func newGates() gates {
 
 // newDoor makes what asks everybody who they are, and the lobby in front of it.
 func (n *Node) newDoor(g gates, problems []config.Problem) (*door.Door, []config.Problem) {
-	trust, err := proxy.New(proxy.Config{})
-	if err != nil {
-		return nil, append(problems, n.config.Problem("proxy", "%v", err))
+	trust, faults := Trust(n.config)
+	if problems = append(problems, faults...); trust == nil {
+		return nil, problems
 	}
+	n.trust = trust
 	n.lobby = n.newLobby(trust.Trusts)
 	return door.New(door.Config{
 		Realms:    n.realms,

@@ -18,6 +18,7 @@ import (
 
 	"portcullis/internal/admin"
 	"portcullis/internal/audit"
+	"portcullis/internal/auth/proxy"
 	"portcullis/internal/auth/revocation"
 	"portcullis/internal/broker/memory"
 	"portcullis/internal/config"
@@ -56,6 +57,7 @@ type Node struct {
 	engine   *memory.Broker
 	audit    *audit.Log
 	ledger   *revocation.Ledger
+	trust    *proxy.Trust
 	door     *door.Door
 	hub      *hub.Hub
 	sessions *session.Host
@@ -125,6 +127,9 @@ func (n *Node) Listen(ctx context.Context) (err error) {
 		return fmt.Errorf("listen.address: %w; stop what listens there, or take another address", err)
 	}
 	l = n.lobby.Listener(l)
+	if n.config.Proxy.Protocol == "v2" {
+		l = listen.Proxied(l, n.trust.Trusts, n.metrics.ProxyHeader)
+	}
 	if security != nil {
 		l = tls.NewListener(l, security)
 	}

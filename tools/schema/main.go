@@ -58,7 +58,7 @@ func word(t reflect.Type) *jsonschema.Schema {
 		{Type: "integer", Minimum: "1"}, {Type: "string", Pattern: "^(0|[1-9][0-9]*)([KMG]iB)?$"}}}
 	unlimited := &jsonschema.Schema{Const: "unlimited"}
 	switch t {
-	case reflect.TypeFor[config.File](), reflect.TypeFor[config.Version]():
+	case reflect.TypeFor[config.File](), reflect.TypeFor[config.Version](), reflect.TypeFor[config.Prefix]():
 		return &jsonschema.Schema{Type: "string"}
 	case reflect.TypeFor[config.Duration]():
 		return &jsonschema.Schema{Type: "string", Pattern: `^(0|([0-9]+(\.[0-9]+)?(h|m|s|ms|us|ns))+)$`, Examples: []any{"30s", "10m", "24h"}}
