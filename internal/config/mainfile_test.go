@@ -42,7 +42,18 @@ func TestProblemsOfTheMainFile(t *testing.T) {
 		{"keys without end", strings.Repeat("a: b\n", 1<<15), []string{"1001:2: more than 1000 keys"}},
 
 		// Keys and kinds.
-		{"unknown key", listen + acme + "proxies: {}\n", []string{`6:1 proxies: unknown key "proxies"; did you mean "proxy"?`}},
+		{"unknown key", listen + acme + "proxies: {}\n", []string{`6:1 proxies: unknown key "proxies"; remove it, known here are listen, admission, proxy, admin`}},
+		{"everybody is a proxy", listen + acme + "proxy: {trusted: [0.0.0.0/0]}\n", []string{`6:19 proxy.trusted[0]: "0.0.0.0/0" is everybody`}},
+		{"a range with bits behind its prefix", listen + acme + "proxy: {trusted: [10.0.0.1/8]}\n", []string{`6:19 proxy.trusted[0]: "10.0.0.1/8" has bits behind its prefix; write 10.0.0.0/8`}},
+		{"a proxy by name", listen + acme + "proxy: {trusted: [lb.example]}\n", []string{`6:19 proxy.trusted[0]: "lb.example" is no address`}},
+		{"PROXY from nobody", listen + acme + "proxy: {protocol: v2}\n", []string{`6:19 proxy.protocol: v2 needs trusted`}},
+		{"PROXY of version 1", listen + acme + "proxy: {protocol: v1}\n", []string{`6:19 proxy.protocol: "v1" is none of none, v2`}},
+		{"forwarded certificates from anybody", listen + acme + "proxy: {client_certificate_header: xfcc}\n", []string{
+			`6:36 proxy.client_certificate_header: xfcc needs trusted`, `6:36 proxy.client_certificate_header: xfcc needs authorities_file`,
+			`6:36 proxy.client_certificate_header: xfcc needs listen.tls`}},
+		{"forwarded certificates, and no proxy is asked for its own", "listen: {tls: {certificate_file: a, key_file: b}}\n" + acme + "proxy: {trusted: [10.0.0.1], authorities_file: ca.pem, client_certificate_header: rfc9440}\n", []string{
+			`6:83 proxy.client_certificate_header: rfc9440 needs listen.client_certificates`}},
+		{"authorities of proxies for nothing", listen + acme + "proxy: {authorities_file: ca.pem}\n", []string{`6:27 proxy.authorities_file: is for client_certificate_header, which is none`}},
 		{"unknown key near a known one", "lisen: {}\n" + listen + acme, []string{`1:1 lisen: unknown key "lisen"; did you mean "listen"?`}},
 		{"unknown key below", "drain: {window: 60s}\n" + listen + acme, []string{`1:9 drain.window: unknown key "window"; remove it, known here are delay, grace`}},
 		{"a key of a later issue", "broker: {nats: {}}\n" + listen + acme, []string{`1:10 broker.nats: unknown key "nats"`}},
