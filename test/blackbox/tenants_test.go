@@ -107,6 +107,7 @@ type options struct {
 	drain  string // entries of drain; without any there is no delay
 	// admission are the entries of admission; without any strangers are not limited, for all clients of the suite come from one address.
 	admission string
+	engine    string // entries of broker
 	// Of each tenant.
 	acme, globex tenantOptions
 	// adminToken asks for this token on the admin listener.
@@ -175,12 +176,16 @@ func (o options) write(t *testing.T, folder string) string {
 	if drain == "" {
 		drain = "delay: 0s"
 	}
+	engine := ""
+	if o.engine != "" {
+		engine = "broker:\n" + indent(o.engine)
+	}
 	admission := o.admission
 	if admission == "" {
 		admission = usualAdmission
 	}
 	put("portcullis.yaml", "listen:\n"+indent("address: 127.0.0.1:0\n"+door+o.listen)+"admin:\n"+indent(admin)+"drain:\n"+indent(drain)+
-		"admission:\n"+indent(admission)+"log: { format: json, level: debug }\ntenants_dir: tenants\n")
+		"admission:\n"+indent(admission)+"log: { format: json, level: debug }\ntenants_dir: tenants\n"+engine)
 	put("tenants/broker-jwks.json", string(broker.JWKS()))
 	for p, own := range map[*party]tenantOptions{acme: o.acme, globex: o.globex} {
 		put("tenants/"+p.id+".yaml", p.file(own))
