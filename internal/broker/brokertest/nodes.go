@@ -105,7 +105,7 @@ func spread(t *testing.T, all []*node, keep broker.Keep) {
 	both.expect(t, room, rooms...)
 	both.expect(t, hall, halls...)
 	one.want(t, nil, refs(room))
-	publisher.want(t, refs(hall), nil)
+	publisher.want(t, refs(hall), refs(room)) // which it never wanted: the others still do
 	publisher.publish(t, room, `"of one no more"`, keep)
 	publisher.publish(t, hall, `"mine too"`, keep)
 	both.expect(t, room, append(rooms, `"of one no more"`)...)
