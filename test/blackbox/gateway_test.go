@@ -73,6 +73,9 @@ func launch(t *testing.T, folder string, o options) *gateway {
 func spawn(t *testing.T, folder string, o options, args ...string) *gateway {
 	t.Helper()
 	g := &gateway{options: o, folder: folder, cmd: exec.Command(program(t), args...), ended: make(chan struct{})}
+	if o.core != "" {
+		g.cmd = exec.Command("taskset", append([]string{"-c", o.core, program(t)}, args...)...)
+	}
 	read, write, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

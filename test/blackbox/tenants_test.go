@@ -108,6 +108,8 @@ type options struct {
 	// admission are the entries of admission; without any strangers are not limited, for all clients of the suite come from one address.
 	admission string
 	engine    string // entries of broker
+	// core is the one core that the gateway runs on, where it is to leave others alone.
+	core string
 	// Of each tenant.
 	acme, globex tenantOptions
 	// adminToken asks for this token on the admin listener.

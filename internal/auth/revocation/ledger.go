@@ -53,6 +53,9 @@ type Ledger struct {
 
 	current atomic.Bool // ready was closed
 
+	// turn is held while a revocation is merged with the one that is there and stored: two at once would each store what it knew.
+	turn chan struct{}
+
 	// Guarded by mu.
 	mu        sync.RWMutex
 	index     index
@@ -64,7 +67,7 @@ type Ledger struct {
 func NewLedger(state State, announce func(ctx context.Context, data []byte) error, changed func(Change), log *slog.Logger) *Ledger {
 	return &Ledger{
 		state: state, announce: announce, changed: changed, log: log,
-		ready: make(chan struct{}), index: newIndex(), suspended: make(map[tenant.ID]struct{}),
+		ready: make(chan struct{}), turn: make(chan struct{}, 1), index: newIndex(), suspended: make(map[tenant.ID]struct{}),
 	}
 }
 
@@ -85,7 +88,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 	tidying.Go(func() { l.tidy(ctx) })
 	defer tidying.Wait()
 	defer stop()
-	return l.state.Watch(ctx, prefix, l.stored, func() {
+	return l.state.Watch(ctx, prefix, l.watched, func() {
 		l.current.Store(true)
 		close(l.ready)
 	})
@@ -133,6 +136,12 @@ func (l *Ledger) Revoke(ctx context.Context, r Revocation) error {
 	now := time.Now()
 	if err := r.Validate(now); err != nil {
 		return err
+	}
+	select {
+	case l.turn <- struct{}{}:
+		defer func() { <-l.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	l.mu.RLock()
 	merged := &r
@@ -204,6 +213,20 @@ func (l *Ledger) Heard(data []byte) {
 		return
 	}
 	l.stored(n.Key, n.Value)
+}
+
+// watched takes a change of the engine's memory. That a revocation is not there any more is true of one whose time is over; one that was lifted is announced. What is told late must not
+// let anybody in who was revoked again.
+func (l *Ledger) watched(key string, value []byte) {
+	if id, ok := strings.CutPrefix(key, revocations); ok && value == nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if r := l.index.byID[id]; r != nil && r.over(time.Now()) {
+			l.index.remove(id)
+		}
+		return
+	}
+	l.stored(key, value)
 }
 
 // stored takes what stands under a key of the engine's memory, nil for what was taken away.

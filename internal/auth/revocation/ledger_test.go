@@ -203,6 +203,31 @@ func TestASecondRevocationReachesAsFarAsBoth(t *testing.T) {
 	}
 }
 
+// Two at once each know only of themselves; what is kept must end what either ends.
+func TestRevocationsAtOnceAreKeptTogether(t *testing.T) {
+	c := cluster(t, 2)
+	now := time.Now()
+	var all sync.WaitGroup
+	for i := range 50 {
+		all.Go(func() {
+			r := revocation.Revocation{Tenant: acme, Kind: revocation.User, Value: "ana", Before: now.Add(-time.Duration(i) * time.Hour), Until: now.Add(time.Duration(i+1) * time.Hour)}
+			if err := c.ledgers[0].Revoke(context.Background(), r); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	late := revocation.NewLedger(c.engine.State(), c.announce, func(revocation.Change) {}, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go late.Run(ctx)
+	<-late.Ready()
+	kept := late.List(acme)
+	if len(kept) != 1 || kept[0].Before.Before(now) || kept[0].Until.Before(now.Add(50*time.Hour)) {
+		t.Errorf("a node that starts now finds %+v, want until 50 hours from now, for all before now", kept)
+	}
+}
+
 func TestALiftedRevocationLetsInAgain(t *testing.T) {
 	c := cluster(t, 2)
 	r := revocation.Revocation{Tenant: acme, Kind: revocation.Session, Value: "s1", User: "ana"}
