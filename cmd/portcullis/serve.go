@@ -68,7 +68,11 @@ func (s *shell) serve(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	defer sink.Close()
+	defer func() {
+		if err := sink.Close(); err != nil {
+			log.Error("the security log could not be closed", "event", "audit.failed", "error", err)
+		}
+	}()
 	n, more := node.New(node.Options{Config: c, Log: log, Version: b.metric(), Audit: sink})
 	if problems = append(problems, more...); config.Failed(problems) {
 		return s.refuse(file, problems)

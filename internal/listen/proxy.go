@@ -72,7 +72,7 @@ func (l *proxied) Accept() (net.Conn, error) {
 		if !l.trusted(peer.AddrPort().Addr().Unmap()) {
 			l.observe(ProxyUntrusted)
 			_ = tcp.SetLinger(0)
-			tcp.Close()
+			_ = tcp.Close()
 			continue
 		}
 		return &proxyConn{TCPConn: tcp, observe: l.observe}, nil
@@ -123,7 +123,7 @@ func (c *proxyConn) open() {
 	if err != nil {
 		c.err = fmt.Errorf("the PROXY header: %w", err)
 		c.observe(whyNot(err))
-		c.Close()
+		_ = c.Close()
 		return
 	}
 	source, ok := header.SourceAddr.(*net.TCPAddr)

@@ -77,7 +77,7 @@ func extendedEntry(critical bool, id ...int) func(*x509.RevocationList) {
 func (s signer) oldList(t testing.TB, version int, next time.Time) []byte {
 	t.Helper()
 	algorithm := pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 2}}
-	tbs, err := asn1.Marshal(pkix.TBSCertificateList{
+	tbs, err := asn1.Marshal(pkix.TBSCertificateList{ //nolint:staticcheck // what replaced it refuses to make such lists
 		Version: version, Signature: algorithm, Issuer: s.cert.Subject.ToRDNSequence(), ThisUpdate: noon.Add(-2 * time.Hour), NextUpdate: next,
 	})
 	if err != nil {

@@ -21,14 +21,14 @@ func readClientCert(leaf, chain []string) ([]*x509.Certificate, error) {
 	}
 	first, err := byteSequence(leaf[0])
 	if err != nil {
-		return nil, fmt.Errorf("Client-Cert: %w", err)
+		return nil, fmt.Errorf("header Client-Cert: %w", err)
 	}
 	certs := []*x509.Certificate{first}
 	for _, header := range chain {
 		for item := range strings.SplitSeq(header, ",") { // base64 has no comma
 			c, err := byteSequence(item)
 			if err != nil {
-				return nil, fmt.Errorf("Client-Cert-Chain: %w", err)
+				return nil, fmt.Errorf("header Client-Cert-Chain: %w", err)
 			}
 			if certs = append(certs, c); len(certs) > maxChain {
 				return nil, fmt.Errorf("the chain has more than %d certificates", maxChain)
@@ -44,7 +44,7 @@ func byteSequence(s string) (*x509.Certificate, error) {
 	inner, opened := strings.CutPrefix(s, ":")
 	inner, closed := strings.CutSuffix(inner, ":")
 	if !opened || !closed || strings.ContainsAny(inner, "\r\n") {
-		return nil, errors.New("it is no byte sequence; write the certificate's DER as :base64:")
+		return nil, errors.New("it is no byte sequence; write the certificate's DER in base64 between two colons")
 	}
 	der, err := base64.StdEncoding.Strict().DecodeString(inner)
 	if err != nil {

@@ -34,7 +34,7 @@ func readXFCC(headers []string) ([]*x509.Certificate, error) {
 	if hash, there := pairs["hash"]; there {
 		sum := sha256.Sum256(chain[0].Raw)
 		if !strings.EqualFold(hash, hex.EncodeToString(sum[:])) {
-			return nil, errors.New("Hash is not that of the certificate")
+			return nil, errors.New("its Hash is not that of the certificate")
 		}
 	}
 	return chain, nil
@@ -101,21 +101,21 @@ func value(s string) (value, rest string, err error) {
 func certificates(cert, chain string) ([]*x509.Certificate, error) {
 	leaf, err := fromPEM(cert)
 	if err != nil {
-		return nil, fmt.Errorf("Cert: %w", err)
+		return nil, fmt.Errorf("its Cert: %w", err)
 	}
 	all, err := fromPEM(chain)
 	if err != nil {
-		return nil, fmt.Errorf("Chain: %w", err)
+		return nil, fmt.Errorf("its Chain: %w", err)
 	}
 	switch {
 	case len(leaf) == 0 && len(all) == 0:
 		return nil, errors.New("there is neither Cert nor Chain; who somebody is follows from the certificate alone")
 	case len(leaf) > 1:
-		return nil, fmt.Errorf("Cert holds %d certificates; it is one", len(leaf))
+		return nil, fmt.Errorf("its Cert holds %d certificates; it is one", len(leaf))
 	case len(all) == 0:
 		return leaf, nil
 	case len(leaf) == 1 && !leaf[0].Equal(all[0]):
-		return nil, errors.New("Chain does not begin with Cert")
+		return nil, errors.New("its Chain does not begin with Cert")
 	}
 	return all, nil
 }

@@ -179,7 +179,9 @@ func watch(t *testing.T, s keys) {
 	go func() { ended <- s.Watch(ctx, "nothing/", seen.changed, func() { close(emptied) }) }()
 	<-emptied
 	cancel()
-	<-ended
+	if err := <-ended; err != nil {
+		t.Errorf("Watch returned %v, want nil", err)
+	}
 	s.put(t, "node/5", "nobody watches", 0)
 	if seen.knows("other/1") || seen.knows("node/5") {
 		t.Error("told of a key that is not watched")

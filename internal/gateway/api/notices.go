@@ -20,8 +20,8 @@ import (
 // seenFor is how long a message of an identity service is remembered, so that it counts once: longer than it is taken.
 const seenFor = 25 * time.Hour
 
-// again is the error of a message that was taken before.
-var again = errors.New("it was taken before (jti)")
+// errAgain is the error of a message that was taken before.
+var errAgain = errors.New("it was taken before (jti)")
 
 // logout takes a logout token (OpenID Connect Back-Channel Logout 1.0, section 2.5): 200 when its user is out everywhere, 400 when it is not believed.
 func (a *API) logout(w http.ResponseWriter, r *http.Request) {
@@ -62,7 +62,7 @@ func (a *API) notice(w http.ResponseWriter, r *http.Request, s Source, token fun
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	switch {
-	case err == nil, s == ByEvent && errors.Is(err, again): // RFC 8935, section 2.4: a repetition is acknowledged like the first
+	case err == nil, s == ByEvent && errors.Is(err, errAgain): // RFC 8935, section 2.4: a repetition is acknowledged like the first
 		a.config.Observer.Notified(s, "")
 		a.config.Door.Accept(c)
 		w.WriteHeader(map[Source]int{ByLogout: http.StatusOK, ByEvent: http.StatusAccepted}[s])
@@ -127,7 +127,7 @@ func (a *API) remember(ctx context.Context, e *jwt.Ended) error {
 	case err != nil:
 		return auth.Refuse(auth.EngineAway, "nobody can say whether it was taken before: %w", err)
 	case !first:
-		return &auth.Refusal{Reason: auth.TokenReplayed, Err: again}
+		return &auth.Refusal{Reason: auth.TokenReplayed, Err: errAgain}
 	}
 	return nil
 }
