@@ -38,13 +38,13 @@ func TestServeRefusesABrokenConfiguration(t *testing.T) {
 		{"one prefix for two issuers", options{}, "tenants/acme.yaml", "broker|", "partner|", "tenants/acme.yaml:6:120", "partner|"},
 		{"an issuer and audience of two tenants", options{}, "tenants/globex.yaml", "- { issuer: \"" + globex.issuer.URL + "\", audience: portcullis-globex, jwks_file: globex",
 			"- { issuer: \"" + acme.issuer.URL + "\", audience: portcullis-acme, jwks_file: acme", "tenants/globex.yaml:4:5", "already chooses"},
-		{"no file of authorities", options{}, "tenants/acme.yaml", "authorities_file: acme", "authorities_file: nobodys", "tenants/acme.yaml:7:35", "nobodys-ca.pem"},
-		{"an empty file of authorities", options{}, "tenants/acme-ca.pem", "", "", "tenants/acme.yaml:7:35", "acme-ca.pem"},
-		{"authorities that are none", options{}, "tenants/acme-ca.pem", "", "no PEM here", "tenants/acme.yaml:7:35", "acme-ca.pem"},
+		{"no file of authorities", options{}, "tenants/acme.yaml", "authorities_file: acme", "authorities_file: nobodys", "tenants/acme.yaml:8:21", "nobodys-ca.pem"},
+		{"an empty file of authorities", options{}, "tenants/acme-ca.pem", "", "", "tenants/acme.yaml:8:21", "acme-ca.pem"},
+		{"authorities that are none", options{}, "tenants/acme-ca.pem", "", "no PEM here", "tenants/acme.yaml:8:21", "acme-ca.pem"},
 		{"an authority of two tenants", options{}, "tenants/globex-ca.pem", "", string(acme.authority.PEM()), "portcullis.yaml:1:1", "same authority"},
 		{"keys that are none", options{}, "tenants/acme-jwks.json", "", `{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}`, "tenants/acme.yaml:4:80", "symmetric"},
-		{"an unknown action", options{acme: tenantOptions{rules: "- { name: x, allow: [pubish], channels: [a] }"}}, "", "", "", "tenants/acme.yaml:21:24", "publish"},
-		{"a channel that cannot be", options{acme: tenantOptions{rules: "- { name: x, allow: [publish], channels: [\"a::b\"] }"}}, "", "", "", "tenants/acme.yaml:21:45", "a::b"},
+		{"an unknown action", options{acme: tenantOptions{rules: "- { name: x, allow: [pubish], channels: [a] }"}}, "", "", "", "tenants/acme.yaml:23:24", "publish"},
+		{"a channel that cannot be", options{acme: tenantOptions{rules: "- { name: x, allow: [publish], channels: [\"a::b\"] }"}}, "", "", "", "tenants/acme.yaml:23:45", "a::b"},
 		{"an admin listener for everybody", options{admin: "address: 0.0.0.0:0"}, "portcullis.yaml", "  address: 127.0.0.1:0\n  address", "  address", "portcullis.yaml:5:12", "token_file"},
 		{"a key of another certificate", options{tls: true}, "tls.key", "", string(serverPair(t).Key), "portcullis.yaml:4:23", "tls.key"},
 	} {
@@ -107,13 +107,13 @@ func TestServeRefusesRulesThatFailTheirTests(t *testing.T) {
 	for _, b := range []broken{
 		{"what should be allowed is not", options{acme: tenantOptions{more: `tests:
   - as: { user: alice, roles: [member] }
-    allow: ["publish room:1", "publish news:today"]`}}, "", "", "", "tenants/acme.yaml:23:31", "publish news:today"},
+    allow: ["publish room:1", "publish news:today"]`}}, "", "", "", "tenants/acme.yaml:25:31", "publish news:today"},
 		{"what should be denied is not", options{acme: tenantOptions{more: `tests:
   - as: { user: alice }
-    deny: ["subscribe user:bob:inbox", "subscribe user:alice:inbox"]`}}, "", "", "", "tenants/acme.yaml:23:40", "subscribe user:alice:inbox"},
+    deny: ["subscribe user:bob:inbox", "subscribe user:alice:inbox"]`}}, "", "", "", "tenants/acme.yaml:25:40", "subscribe user:alice:inbox"},
 		{"only the other tenant's", options{globex: tenantOptions{more: `tests:
   - as: { user: alice }
-    allow: ["publish ops:deploy"]`}}, "", "", "", "tenants/globex.yaml:23:13", "publish ops:deploy"},
+    allow: ["publish ops:deploy"]`}}, "", "", "", "tenants/globex.yaml:25:13", "publish ops:deploy"},
 	} {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
