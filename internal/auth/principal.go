@@ -28,7 +28,7 @@ type Principal struct {
 	Claims []Claim
 
 	Issuer  string // empty for a certificate
-	KeyID   string // of the issuer's key that signed; empty where the token named none, and for a certificate
+	KeyID   string // of the issuer's key that signed, as its set calls it; empty where it calls it nothing, and for a certificate
 	TokenID string // jti (RFC 7519, section 4.1.7); empty where there is none
 	Session string // sid, the session at the identity service (OpenID Connect Front-Channel Logout, section 3); empty where there is none
 	Method  Method

@@ -172,7 +172,7 @@ func (v *Verifier) reported(ctx context.Context, token string, k kind, now time.
 	case !slices.Contains(i.algorithms, t.Header.Algorithm):
 		return nil, nil, auth.Refuse(auth.AlgNotAllowed, "alg %.16q is not one of %q", t.Header.Algorithm, i.algorithms)
 	}
-	if err := v.verify(ctx, i, token, t.Issuer, t.Header, t.Signed, t.Signature, now); err != nil {
+	if _, err := v.verify(ctx, i, token, t.Issuer, t.Header, t.Signed, t.Signature, now); err != nil {
 		return nil, nil, err
 	}
 	e, err := meant(k.audience(i), t)

@@ -44,6 +44,20 @@ func TestAPrincipalHoldsWhatRulesMayName(t *testing.T) {
 	}
 }
 
+// A key that was revoked is found by its name, also in tokens that do not say it.
+func TestAPrincipalNamesTheKeyThatSigned(t *testing.T) {
+	acme := authtest.New(url)
+	v := verifier(t, acme.Settings(t, "acme"))
+	for name, kid := range map[string]any{"named": acme.KeyID, "not named": authtest.Absent} {
+		for range 2 { // the second time the signature is remembered
+			p, err := verify(v, acme.Sign(authtest.Claims{"kid": kid}, claims(nil)))
+			if err != nil || p.KeyID != acme.KeyID {
+				t.Errorf("%s: got %v, %v; want the key %s", name, p, err, acme.KeyID)
+			}
+		}
+	}
+}
+
 func TestAUserTooLongForASegmentIsStillAUser(t *testing.T) {
 	acme := authtest.New(url)
 	user := strings.Repeat("é", 500)

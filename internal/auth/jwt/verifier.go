@@ -52,7 +52,8 @@ func (v *Verifier) Verify(ctx context.Context, c auth.Credential, now time.Time)
 	if err := admits(t, i.algorithms, i.types); err != nil {
 		return nil, err
 	}
-	if err := v.verify(ctx, i, c.Token, t.Claims.Issuer, t.Header, t.Signed, t.Signature, now); err != nil {
+	// Whether the token names its key or not: a key that was revoked has one name.
+	if t.Header.KeyID, err = v.verify(ctx, i, c.Token, t.Claims.Issuer, t.Header, t.Signed, t.Signature, now); err != nil {
 		return nil, err
 	}
 	e, err := i.choose(t)
@@ -65,24 +66,24 @@ func (v *Verifier) Verify(ctx context.Context, c auth.Credential, now time.Time)
 	return e.principal(t, c.Method)
 }
 
-// verify verifies a signature with the issuer's key for it.
-func (v *Verifier) verify(ctx context.Context, i *issuer, token, name string, h jws.Header, signed string, signature []byte, now time.Time) error {
+// verify verifies a signature with the issuer's key for it, and returns what the issuer calls that key.
+func (v *Verifier) verify(ctx context.Context, i *issuer, token, name string, h jws.Header, signed string, signature []byte, now time.Time) (kid string, err error) {
 	key, err := i.keys.Lookup(ctx, now, h.KeyID, h.Algorithm)
 	if err != nil {
-		return err
+		return "", err
 	}
-	if v.seen.verified(token, key) {
-		return nil
+	if v.seen.verified(token, key.Public) {
+		return key.ID, nil
 	}
 	if err := v.gate.Acquire(ctx); err != nil {
-		return err
+		return "", err
 	}
 	defer v.gate.Release()
-	if err := VerifySignature(h.Algorithm, signed, signature, key); err != nil {
-		return auth.Refuse(auth.BadSignature, "iss %.128q, kid %.64q, alg %s: %w", name, h.KeyID, h.Algorithm, err)
+	if err := VerifySignature(h.Algorithm, signed, signature, key.Public); err != nil {
+		return "", auth.Refuse(auth.BadSignature, "iss %.128q, kid %.64q, alg %s: %w", name, h.KeyID, h.Algorithm, err)
 	}
-	v.seen.remember(token, key)
-	return nil
+	v.seen.remember(token, key.Public)
+	return key.ID, nil
 }
 
 // VerifySignature verifies a signature by one of [Algorithms]. That the key fits the algorithm is its caller's to have checked.

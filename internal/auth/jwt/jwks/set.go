@@ -90,9 +90,15 @@ func (s *Set) Len() int {
 // Skipped says of each key that is not usable where it stands and why.
 func (s *Set) Skipped() []string { return s.skipped }
 
+// Key is a key that was found. ID is what its set calls it, also where the token does not; it is empty where the set has no name for it.
+type Key struct {
+	ID     string
+	Public crypto.PublicKey
+}
+
 // Lookup returns the key for a token's kid and alg. Without a kid it is the key for alg if there is exactly one. Its error is an
 // [auth.Refusal].
-func (s *Set) Lookup(kid, alg string) (crypto.PublicKey, error) {
+func (s *Set) Lookup(kid, alg string) (*Key, error) {
 	if kid == "" {
 		return s.only(alg)
 	}
@@ -103,10 +109,10 @@ func (s *Set) Lookup(kid, alg string) (crypto.PublicKey, error) {
 	if !k.fits(alg) {
 		return nil, auth.Refuse(auth.AlgKeyMismatch, "the key with kid %.64q is for %v, not for alg %.16q", kid, k.algorithms, alg)
 	}
-	return k.public, nil
+	return &Key{k.id, k.public}, nil
 }
 
-func (s *Set) only(alg string) (crypto.PublicKey, error) {
+func (s *Set) only(alg string) (*Key, error) {
 	var found *key
 	for _, k := range s.all {
 		if !k.fits(alg) {
@@ -120,5 +126,5 @@ func (s *Set) only(alg string) (crypto.PublicKey, error) {
 	if found == nil {
 		return nil, auth.Refuse(auth.UnknownKey, "the token has no kid, and the issuer has no key for alg %.16q", alg)
 	}
-	return found.public, nil
+	return &Key{found.id, found.public}, nil
 }

@@ -208,7 +208,7 @@ func TestWhatIsPublishedIsWhatIsRead(t *testing.T) {
 					t.Fatal(err)
 				}
 				key, err := set.Lookup(issuer.KeyID, algorithm)
-				if err != nil || !key.(interface{ Equal(crypto.PublicKey) bool }).Equal(issuer.Key.Public()) {
+				if err != nil || !key.Public.(interface{ Equal(crypto.PublicKey) bool }).Equal(issuer.Key.Public()) {
 					t.Errorf("got %v, %v; want the issuer's key", key, err)
 				}
 			}
@@ -239,7 +239,7 @@ func TestThumbprint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := jwks.Thumbprint(key); got != "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs" || err != nil {
+	if got, err := jwks.Thumbprint(key.Public); got != "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs" || err != nil {
 		t.Errorf("got %q, %v", got, err)
 	}
 }
@@ -264,7 +264,7 @@ func FuzzParse(f *testing.F) {
 			}
 			found++
 			kind := "OKP"
-			switch key := key.(type) {
+			switch key := key.Public.(type) {
 			case *ecdsa.PublicKey:
 				kind = "EC"
 				if _, err := key.Bytes(); err != nil {

@@ -2,7 +2,6 @@ package jwks
 
 import (
 	"context"
-	"crypto"
 	"errors"
 	"log/slog"
 	"sync/atomic"
@@ -79,7 +78,7 @@ func (s *Source) Keys() *Set {
 
 // Lookup is [Set.Lookup] on the newest good set. Only for a key that this set does not have it may wait, at most a second, for newer keys: an issuer signs with a new key as
 // soon as it has one. A key that is known never waits, whatever the issuer's service does.
-func (s *Source) Lookup(ctx context.Context, now time.Time, kid, alg string) (crypto.PublicKey, error) {
+func (s *Source) Lookup(ctx context.Context, now time.Time, kid, alg string) (*Key, error) {
 	key, err := s.find(now, kid, alg)
 	if auth.ReasonOf(err) != auth.UnknownKey {
 		return key, err
@@ -97,7 +96,7 @@ func (s *Source) Lookup(ctx context.Context, now time.Time, kid, alg string) (cr
 	return nil, err
 }
 
-func (s *Source) find(now time.Time, kid, alg string) (crypto.PublicKey, error) {
+func (s *Source) find(now time.Time, kid, alg string) (*Key, error) {
 	c := s.current.Load()
 	if c == nil {
 		return nil, auth.Refuse(auth.KeysUnavailable, "no keys of this issuer were read yet")
