@@ -163,7 +163,7 @@ func (f *fields) request() (r wire.Request, fault *wire.Fault) {
 	case wire.Ping:
 		return r, nil
 	case wire.Refresh:
-		if r.Token, ok = unquote(f[fToken]); !ok {
+		if r.Token, ok = unquote(f[fToken]); !ok || r.Token == "" {
 			return r, bad("refresh needs a token, as a text")
 		}
 		return r, nil
