@@ -1,9 +1,5 @@
 package blackbox_test
 
-import (
-	"testing"
-)
-
 const logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
 
 // logoutToken is what the tenant's identity service sends when somebody has logged out; claims say who.
@@ -23,5 +19,3 @@ func (p *party) report(header claims, more ...claims) string {
 	}
 	return secret(p.issuer.Sign(header, all))
 }
-
-var _ testing.TB
