@@ -108,6 +108,7 @@ type options struct {
 	// admission are the entries of admission; without any strangers are not limited, for all clients of the suite come from one address.
 	admission string
 	engine    string // entries of broker
+	proxy     string // entries of proxy; files of it stand in tenants/
 	// core is the one core that the gateway runs on, where it is to leave others alone.
 	core string
 	// Of each tenant.
@@ -181,6 +182,9 @@ func (o options) write(t *testing.T, folder string) string {
 	engine := ""
 	if o.engine != "" {
 		engine = "broker:\n" + indent(o.engine)
+	}
+	if o.proxy != "" {
+		engine += "proxy:\n" + indent(o.proxy)
 	}
 	admission := o.admission
 	if admission == "" {
