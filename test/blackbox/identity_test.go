@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -78,6 +79,9 @@ func (g *gateway) denies(t *testing.T, purpose string, want refusal, try func() 
 	counted.moved(t, 1)
 	return a
 }
+
+// into reads an answer's JSON.
+func (a *answer) into(document any) error { return json.Unmarshal([]byte(a.body), document) }
 
 // administer asks the admin listener to change something.
 func (g *gateway) administer(t *testing.T, method, path, body string) *answer {
