@@ -3,7 +3,6 @@ package blackbox_test
 import (
 	"bufio"
 	"bytes"
-	"crypto/sha256"
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/pem"
@@ -266,7 +265,7 @@ func TestCertificatesForwardedByABalancer(t *testing.T) {
 				t.Errorf("got user %v, want %v", got, want)
 			}
 			c.does(`{"type":"echo","id":1,"channel":"lab:rtt","data":"a device"}`)
-			over := accepted(t, b.ask("127.0.0.7", trust(mine), bearer(acme.token("ana", claims{"cnf": map[string]any{"x5t#S256": x5t(mine)}}))))
+			over := accepted(t, b.ask("127.0.0.7", trust(mine), bearer(acme.token("ana", boundTo(mine)))))
 			if over.welcome["user"] != "ana" {
 				t.Errorf("a token that is bound to the forwarded certificate: got %v", over.welcome)
 			}
@@ -278,7 +277,7 @@ func TestCertificatesForwardedByABalancer(t *testing.T) {
 				"who writes X-Forwarded-Client-Cert":      func() *answer { return b.ask("127.0.0.7", trust(), `X-Forwarded-Client-Cert: Cert="`+escaped(lie)+`"`) },
 				"who asks for the header to be stripped":  func() *answer { return b.ask("127.0.0.7", trust(), "Connection: Client-Cert, X-Forwarded-Client-Cert") },
 				"with a token bound to somebody's certificate": func() *answer {
-					return b.ask("127.0.0.7", trust(other), bearer(acme.token("ana", claims{"cnf": map[string]any{"x5t#S256": x5t(mine)}})))
+					return b.ask("127.0.0.7", trust(other), bearer(acme.token("ana", boundTo(mine))))
 				},
 			} {
 				if a := ask(); a.status != http.StatusUnauthorized && a.status != http.StatusBadRequest {
@@ -328,12 +327,6 @@ func TestTheProxyProtocolOfABalancer(t *testing.T) {
 	if n := g.metric(t, "portcullis_proxy_headers_total", "result", "ok"); n < 1 {
 		t.Errorf("%v headers were read, want at least one", n)
 	}
-}
-
-// x5t is a certificate's as tokens have it (RFC 8705, section 3.1).
-func x5t(c tls.Certificate) string {
-	sum := sha256.Sum256(c.Certificate[0])
-	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // byteSequence is a certificate as RFC 9440 forwards it; escaped is PEM as Envoy does.
