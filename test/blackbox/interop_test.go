@@ -35,26 +35,7 @@ func missing(t *testing.T, what string) {
 
 func TestNodeWS(t *testing.T) {
 	t.Parallel()
-	for _, program := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(program); err != nil {
-			missing(t, program+" is not installed: install node.js")
-		}
-	}
-	folder := t.TempDir()
-	for _, name := range []string{"package.json", "package-lock.json", "client.mjs"} {
-		text, err := os.ReadFile(filepath.Join(interop, name))
-		if err == nil {
-			err = os.WriteFile(filepath.Join(folder, name), text, 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	install := within(t, time.Minute, "npm", "ci", "--no-audit", "--no-fund")
-	install.Dir = folder
-	if out, err := install.CombinedOutput(); err != nil {
-		missing(t, "the ws library cannot be installed: npm ci: "+err.Error()+"\n"+string(out))
-	}
+	folder := installed(t, interop, "client.mjs")
 	client := within(t, time.Minute, "node", "client.mjs")
 	client.Dir = folder
 	speaks(t, client)

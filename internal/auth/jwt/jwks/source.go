@@ -76,24 +76,32 @@ func (s *Source) Keys() *Set {
 	return nil
 }
 
-// Lookup is [Set.Lookup] on the newest good set. Only for a key that this set does not have it may wait, at most a second, for newer keys: an issuer signs with a new key as
-// soon as it has one. A key that is known never waits, whatever the issuer's service does.
+// Lookup is [Set.Lookup] on the newest good set. Only for a key that this set does not have, or while there is no set, it may wait, at most a second, for newer keys: an
+// issuer signs with a new key as soon as it has one, and one that was down may be back. A key that is known never waits, whatever the issuer's service does.
 func (s *Source) Lookup(ctx context.Context, now time.Time, kid, alg string) (*Key, error) {
 	key, err := s.find(now, kid, alg)
-	if auth.ReasonOf(err) != auth.UnknownKey {
+	if !lacking(err) {
 		return key, err
 	}
-	if fetch := s.unknown.ask(kid, now); fetch != nil {
+	if fetch := s.unknown.ask(kid, auth.ReasonOf(err) == auth.KeysUnavailable, now); fetch != nil {
 		s.unknown.await(ctx, fetch)
-		if key, err = s.find(now, kid, alg); auth.ReasonOf(err) != auth.UnknownKey {
+		if key, err = s.find(now, kid, alg); !lacking(err) {
 			return key, err
 		}
-		s.unknown.remember(kid, now)
+		if auth.ReasonOf(err) == auth.UnknownKey {
+			s.unknown.remember(kid, now)
+		}
 	}
-	if s.failing.Load() {
+	if s.failing.Load() && auth.ReasonOf(err) == auth.UnknownKey {
 		return nil, auth.Refuse(auth.KeysUnavailable, "the issuer's keys cannot be read now, and those that were read last have none with kid %.64q", kid)
 	}
 	return nil, err
+}
+
+// lacking reports whether newer keys could help: the key is not among those that there are, or there are none.
+func lacking(err error) bool {
+	reason := auth.ReasonOf(err)
+	return reason == auth.UnknownKey || reason == auth.KeysUnavailable
 }
 
 func (s *Source) find(now time.Time, kid, alg string) (*Key, error) {

@@ -12,6 +12,8 @@ const (
 	// askMost fetches within askWithin are caused by unknown key ids, whoever sends how many of them.
 	askMost   = 2
 	askWithin = time.Minute
+	// While there are no keys at all, users cause a fetch a second: their service may be back.
+	seekEvery = time.Second
 	// awaitMost is how long a request waits for a fetch, and maxWaiting how many do; one more is refused at once.
 	awaitMost  = time.Second
 	maxWaiting = 256
@@ -28,24 +30,24 @@ type unknown struct {
 	mu      sync.Mutex
 	runs    bool                 // Run is there to fetch
 	asked   [askMost]time.Time   // when the last fetches were asked for, the oldest first
+	sought  time.Time            // when the last one was asked for while there were no keys
 	missing map[string]time.Time // until when a key id asks for nothing
 	fetch   chan struct{}        // closed when the fetch that was asked for is over; nil when there is none
 	waiting int
 }
 
 // ask returns a channel that is closed when newer keys are there, nil when nobody fetches any for this key id now. done must be called after waiting.
-func (u *unknown) ask(kid string, now time.Time) <-chan struct{} {
+// keyless says that there are no keys.
+func (u *unknown) ask(kid string, keyless bool, now time.Time) <-chan struct{} {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if !u.runs || u.waiting >= maxWaiting || now.Before(u.missing[kid]) {
 		return nil
 	}
 	if u.fetch == nil {
-		if now.Sub(u.asked[0]) < askWithin {
+		if !u.may(keyless, now) {
 			return nil
 		}
-		copy(u.asked[:], u.asked[1:])
-		u.asked[askMost-1] = now
 		u.fetch = make(chan struct{})
 		select {
 		case u.wanted <- struct{}{}:
@@ -54,6 +56,23 @@ func (u *unknown) ask(kid string, now time.Time) <-chan struct{} {
 	}
 	u.waiting++
 	return u.fetch
+}
+
+// may takes a fetch out of the budget. The caller holds mu.
+func (u *unknown) may(keyless bool, now time.Time) bool {
+	if keyless {
+		if now.Sub(u.sought) < seekEvery {
+			return false
+		}
+		u.sought = now
+		return true
+	}
+	if now.Sub(u.asked[0]) < askWithin {
+		return false
+	}
+	copy(u.asked[:], u.asked[1:])
+	u.asked[askMost-1] = now
+	return true
 }
 
 // await waits for a fetch that ask has returned.

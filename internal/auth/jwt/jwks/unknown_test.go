@@ -166,6 +166,30 @@ func TestAServiceThatHangsHoldsNobodyUpForLong(t *testing.T) {
 	})
 }
 
+// Whoever comes first after a service is back finds it there, and need not wait for the next attempt.
+func TestAServiceThatIsBackIsFoundByItsFirstUser(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		service, issuer := new(rotating), authtest.New("https://id.example")
+		service.now.Store(issuer)
+		service.failing.Store(true)
+		s, err := jwks.URL(uri, service, jwks.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		running(t, s)
+		time.Sleep(10 * time.Minute) // attempts are a minute apart now
+		if got := knows(s, issuer); got != auth.KeysUnavailable {
+			t.Errorf("while it is down: got %q", got)
+		}
+		service.failing.Store(false)
+		time.Sleep(time.Second) // users cause a fetch a second
+		start := time.Now()
+		if got := knows(s, issuer); got != "" || time.Since(start) > time.Second {
+			t.Errorf("when it is back: got %q after %v", got, time.Since(start))
+		}
+	})
+}
+
 func TestNobodyWaitsForASourceThatDoesNotRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		service, issuer := new(rotating), authtest.New("https://id.example")
