@@ -61,6 +61,8 @@ type Metrics struct {
 	audit    *auditObserver
 	proxies  counters[listen.ProxyResult]
 	lobby    lobbyObserver
+
+	verifications counters[Verified]
 }
 
 // New returns the metrics of a node whose clients may speak these dialects.
@@ -91,6 +93,8 @@ func New(b Build, dialects []wire.Dialect) *Metrics {
 		audit:    newAudit(f),
 		proxies:  newProxyHeaders(f),
 		lobby:    newLobby(f),
+
+		verifications: newVerifications(f),
 	}
 }
 

@@ -1,6 +1,7 @@
 package metrics_test
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -93,6 +94,16 @@ func TestAnEventMovesItsSeriesAndNoOther(t *testing.T) {
 		{"ready", func(m *metrics.Metrics) { m.Ready(true) }, want{"ready": 1}},
 		{"not ready any more", func(m *metrics.Metrics) { m.Ready(true); m.Ready(false) }, want{}},
 		{"draining", func(m *metrics.Metrics) { m.Draining(true) }, want{"draining": 1}},
+
+		{"a signature is verified", func(m *metrics.Metrics) {
+			_ = m.Counted(metrics.Signatures, gate{}).Acquire(context.Background())
+		}, want{"verifications_total{kind=signature}": 1}},
+		{"a chain is verified", func(m *metrics.Metrics) {
+			_ = m.Counted(metrics.Chains, gate{}).Acquire(context.Background())
+		}, want{"verifications_total{kind=chain}": 1}},
+		{"nobody has a turn to verify", func(m *metrics.Metrics) {
+			_ = m.Counted(metrics.Signatures, gate{errors.New("full")}).Acquire(context.Background())
+		}, want{}},
 
 		{"a rule allows", func(m *metrics.Metrics) {
 			m.Hub().Decided(acl.Publish, acl.Decision{Allowed: true, Rule: "r", Basis: acl.ExplicitAllow})
@@ -247,6 +258,12 @@ func TestAnEventMovesItsSeriesAndNoOther(t *testing.T) {
 		})
 	}
 }
+
+// gate is one that is always open, or never.
+type gate struct{ err error }
+
+func (g gate) Acquire(context.Context) error { return g.err }
+func (gate) Release()                        {}
 
 // What stands in no table of the program, wherever it came from, is counted as other: it makes no series.
 func TestAStrangersWordNeverBecomesALabel(t *testing.T) {

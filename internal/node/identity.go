@@ -15,6 +15,7 @@ import (
 	"portcullis/internal/config"
 	"portcullis/internal/gateway/api"
 	"portcullis/internal/gateway/door"
+	"portcullis/internal/metrics"
 	"portcullis/internal/tenant"
 	"portcullis/internal/wire"
 )
@@ -22,8 +23,8 @@ import (
 // gates bound verification. Tokens and chains have one each: a stranger's chain costs more than a token, and must not keep the honest tokens waiting.
 type gates struct{ tokens, chains auth.Gate }
 
-func newGates() gates {
-	return gates{auth.NewSlots(runtime.GOMAXPROCS(0)), auth.NewSlots(runtime.GOMAXPROCS(0) / 2)}
+func newGates(m *metrics.Metrics) gates {
+	return gates{m.Counted(metrics.Signatures, auth.NewSlots(runtime.GOMAXPROCS(0))), m.Counted(metrics.Chains, auth.NewSlots(runtime.GOMAXPROCS(0)/2))}
 }
 
 // newDoor makes what asks everybody who they are, and the lobby in front of it.

@@ -80,7 +80,7 @@ type edge struct {
 func New(o Options) (*Node, []config.Problem) {
 	dialects := []wire.Dialect{json.Dialect{}, mirror.Dialect{}}
 	m := metrics.New(o.Version, dialects)
-	gates := newGates()
+	gates := newGates(m)
 	snapshot, problems := realm.Build(o.Config, realm.Options{Log: o.Log, Keys: m.Keys(), Lists: m.Lists(), Gate: gates.tokens, CertificateGate: gates.chains})
 	if snapshot == nil {
 		return nil, problems
