@@ -91,7 +91,7 @@ func (l *Log) Notified(api.Source, string) {}
 
 // Administered is something that an operator did.
 func (l *Log) Administered(operation, target, remote string) {
-	l.write(AuthzAdmin, slog.String("operation", operation), slog.String("target", short(target, maxText)), slog.String("source_ip", short(remote, maxText)))
+	l.write(AuthzAdmin, slog.String("operation", operation), slog.String("target", short(target, maxText)), sourceIP(remote))
 }
 
 // closed are the ends of sessions that are a security matter.

@@ -11,8 +11,11 @@ import (
 	"encoding/hex"
 	"io"
 	"log/slog"
+	"net/netip"
+	"strings"
 	"sync/atomic"
 	"time"
+	"unicode"
 
 	"portcullis/internal/auth"
 	"portcullis/internal/limit"
@@ -91,8 +94,24 @@ const (
 	maxAgent = 128
 )
 
-// short cuts a stranger's text.
-func short(s string, most int) string { return s[:min(len(s), most)] }
+// short cuts a stranger's text, and leaves out what no eye sees: JSON lets pass what some terminals take for a command, some readers for the end of a line, and
+// some eyes for another order of the letters.
+func short(s string, most int) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s[:min(len(s), most)])
+}
+
+// sourceIP is where a connection comes from, without its port: whoever puts lines together looks for the address.
+func sourceIP(remote string) slog.Attr {
+	if a, err := netip.ParseAddrPort(remote); err == nil {
+		remote = a.Addr().Unmap().String()
+	}
+	return slog.String("source_ip", short(remote, maxText))
+}
 
 // hashed names somebody or something for those who know it already.
 func hashed(s string) string {

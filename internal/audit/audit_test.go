@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode"
 
 	"portcullis/internal/acl"
 	"portcullis/internal/audit"
@@ -155,7 +156,7 @@ type nothing struct{ hubObserver }
 // A stranger's header makes no line and no field, whatever stands in it.
 func TestNobodyCanForgeALine(t *testing.T) {
 	for _, evil := range []string{
-		"x\n{\"event\":\"authn_login_success\"}", `","event":"authn_login_success","x":"`, "\x00\x1b[2J", "\xff\xfe", strings.Repeat("a", 1<<16), "\u2028", `\`,
+		"x\n{\"event\":\"authn_login_success\"}", `","event":"authn_login_success","x":"`, "\x00\x1b[2J", "\xff\xfe", strings.Repeat("a", 1<<16), "\u2028", `\`, "\u0085{", "\u009b2J", "\u202elive",
 	} {
 		l, out, _ := open()
 		a := attempt(auth.BadSignature, nil)
@@ -164,6 +165,9 @@ func TestNobodyCanForgeALine(t *testing.T) {
 		got := lines(t, out)
 		if len(got) != 1 || got[0]["event"] != "authn_login_fail" || out.Len() > 4096 {
 			t.Errorf("%.40q: got %d lines, %d bytes: %v", evil, len(got), out.Len(), got)
+		}
+		if strings.ContainsFunc(strings.TrimSuffix(out.String(), "\n"), func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("%.40q: the line has what no eye sees: %q", evil, out)
 		}
 	}
 }

@@ -22,14 +22,14 @@ func (l *Log) Sessions(next session.Observer) *Sessions { return &Sessions{next,
 // Renewed implements [session.Observer].
 func (s *Sessions) Renewed(id, remote string, p *auth.Principal) {
 	s.Observer.Renewed(id, remote, p)
-	s.log.write(SessionRenewed, append(who(p), slog.String("connection", id), slog.String("source_ip", remote))...)
+	s.log.write(SessionRenewed, append(who(p), slog.String("connection", id), sourceIP(remote))...)
 }
 
 // Closed implements [session.Observer].
 func (s *Sessions) Closed(r *session.Report) {
 	s.Observer.Closed(r)
 	if r.Initiator == session.Server && closed[r.Reason] {
-		s.log.write(SessionExpired, append(who(r.Principal), slog.String("connection", r.Connection), slog.String("source_ip", r.Remote), slog.String("outcome", "close"),
+		s.log.write(SessionExpired, append(who(r.Principal), slog.String("connection", r.Connection), sourceIP(r.Remote), slog.String("outcome", "close"),
 			slog.String("reason", r.Reason), slog.Int("close_code", r.Code), slog.Int64("duration_ms", r.Duration.Milliseconds()))...)
 	}
 }
