@@ -83,15 +83,20 @@ func (a *API) take(r *http.Request, s Source, token string, now time.Time) error
 	if err != nil {
 		return err
 	}
-	if revoked := a.named(ended, now); revoked != nil {
+	revoked := a.named(ended, now)
+	if revoked != nil {
 		if err := revoked.Validate(now); err != nil {
 			return auth.Refuse(auth.BadSubject, "%w", err)
 		}
-		if err := a.apply(r, revoked, s); err != nil {
+		if err := a.apply(r, revoked); err != nil {
 			return unavailable(err)
 		}
 	}
-	return a.remember(r.Context(), ended)
+	if err := a.remember(r.Context(), ended); err != nil || revoked == nil {
+		return err
+	}
+	a.config.Observer.Revoked(revoked, s)
+	return nil
 }
 
 // unavailable makes an error of the engine one that passes: the service sends its message again.

@@ -93,15 +93,16 @@ func (a *API) revoke(w http.ResponseWriter, r *http.Request, c *door.Caller) err
 	if err != nil {
 		return err
 	}
-	if err := a.apply(r, wanted, ByBackend); err != nil {
+	if err := a.apply(r, wanted); err != nil {
 		return err
 	}
+	a.config.Observer.Revoked(wanted, ByBackend)
 	answer(w, http.StatusCreated, Shown(wanted))
 	return nil
 }
 
 // apply takes a revocation into effect everywhere.
-func (a *API) apply(r *http.Request, wanted *revocation.Revocation, source Source) error {
+func (a *API) apply(r *http.Request, wanted *revocation.Revocation) error {
 	err := a.config.Ledger.Revoke(r.Context(), *wanted)
 	switch {
 	case errors.Is(err, revocation.ErrFull):
@@ -109,6 +110,5 @@ func (a *API) apply(r *http.Request, wanted *revocation.Revocation, source Sourc
 	case err != nil:
 		return auth.Refuse(auth.EngineAway, "%w", err)
 	}
-	a.config.Observer.Revoked(wanted, source)
 	return nil
 }
