@@ -84,14 +84,14 @@ func (g *Gateway) session(conn *socket.Conn, remote string, a admitted, place *l
 }
 
 // renew serves a client's refresh.
-func (g *Gateway) renew(ctx context.Context, now *auth.Principal, token string) (*auth.Principal, *realm.Tenant, *wire.Fault) {
+func (g *Gateway) renew(ctx context.Context, s *session.Session, token string) (*auth.Principal, *realm.Tenant, *wire.Fault) {
 	switch {
-	case now.Method == auth.MutualTLS:
+	case s.Principal().Method == auth.MutualTLS:
 		return nil, nil, &wire.Fault{Code: wire.NotAvailable, Message: "this connection has a certificate and no token: connect again with a new one"}
 	case g.closed.Load():
 		return nil, nil, &wire.Fault{Code: wire.Unavailable, Message: "the gateway is being stopped"}
 	}
-	p, t, err := g.config.Door.Renew(ctx, now, token)
+	p, t, err := g.config.Door.Renew(ctx, door.Inside{Connection: s.ID(), Remote: s.Remote(), Principal: s.Principal()}, token)
 	if err != nil {
 		a := door.AnswerTo(err)
 		return nil, nil, &wire.Fault{Code: a.Code, Message: a.Detail}

@@ -75,7 +75,7 @@ func newGateway(f promauto.Factory, d decisions) gatewayObserver {
 				"for; a wave of client ones is a client's mistake, an expired key, or an attack.",
 			[]string{"result", "fault", "reason"}, handshakes, rejected, string(door.ServerFault), other),
 		requests: newCounters(f, "api_requests_total",
-			"Requests of the HTTP API whose sender was asked who it is, by purpose (ticket, api, and notice of an identity service), result, fault and reason, as for handshakes. One whose body cannot be used "+
+			"Requests of the HTTP API whose sender was asked who it is, and refreshes on connections, by purpose (ticket, api, notice of an identity service, refresh), result, fault and reason, as for handshakes. One whose body cannot be used "+
 				"is not among them.",
 			[]string{"purpose", "result", "fault", "reason"}, requests, string(door.API), rejected, string(door.ServerFault), other),
 		accepted: durations.WithLabelValues(accepted),

@@ -9,16 +9,18 @@ import (
 	"portcullis/internal/acl"
 	"portcullis/internal/auth"
 	"portcullis/internal/realm"
+	"portcullis/internal/session"
 	"portcullis/internal/tenant"
 	"portcullis/internal/wire"
 )
 
 // prolong is a Renew that gives ana another time, and only the channels of these patterns to subscribe to.
 func (s *stage) prolong(by time.Duration, patterns ...string) {
-	s.renew = func(_ context.Context, now *auth.Principal, token string) (*auth.Principal, *realm.Tenant, *wire.Fault) {
+	s.renew = func(_ context.Context, live *session.Session, token string) (*auth.Principal, *realm.Tenant, *wire.Fault) {
 		if token != "good" {
 			return nil, nil, &wire.Fault{Code: wire.Unauthorized, Message: "no"}
 		}
+		now := live.Principal()
 		policy, problems := acl.Compile(now.Tenant, []acl.Rule{{Name: "fewer", Allow: []string{"subscribe", "publish"}, Channels: patterns}})
 		if problems != nil {
 			s.t.Error(problems)

@@ -9,7 +9,7 @@ import (
 // refresh puts a new token in the place of the credential: the same user, for longer, and perhaps with other rights. What these do not allow any
 // more is unsubscribed. The new principal is known before anybody is asked whether it was revoked, so that a revocation finds one of the two.
 func (s *Session) refresh(r *wire.Request) {
-	p, t, fault := s.renew(s.host.context, s.Principal(), r.Token)
+	p, t, fault := s.renew(s.host.context, s, r.Token)
 	if fault != nil {
 		s.answer(r, fault)
 		return

@@ -72,7 +72,7 @@ type Session struct {
 
 // Renew verifies a token that a client sends in the place of the credential that it came with. It returns whom the token speaks for, and the tenant as it
 // is now, or the answer to whoever sent it. It may wait for its turn to compute.
-type Renew func(ctx context.Context, now *auth.Principal, token string) (*auth.Principal, *realm.Tenant, *wire.Fault)
+type Renew func(ctx context.Context, s *Session, token string) (*auth.Principal, *realm.Tenant, *wire.Fault)
 
 // goodbye is the end that somebody other than the client decided on.
 type goodbye struct {
@@ -120,6 +120,9 @@ func jitter(d time.Duration) time.Duration {
 
 // ID names the connection.
 func (s *Session) ID() string { return s.id }
+
+// Remote is where the client comes from, as the log has it.
+func (s *Session) Remote() string { return s.remote }
 
 // Principal returns whom the client is now.
 func (s *Session) Principal() *auth.Principal { return s.principal.Load() }

@@ -88,7 +88,7 @@ func newStage(t *testing.T) *stage {
 		t: t, book: new(book), log: new(bytes.Buffer), net: testnet.Listen(), dialect: wirejson.Dialect{},
 		limits: limit.Limits{MessageSize: 1024}, expires: time.Hour, sessions: make(chan *session.Session, 10),
 	}
-	s.renew = func(context.Context, *auth.Principal, string) (*auth.Principal, *realm.Tenant, *wire.Fault) {
+	s.renew = func(context.Context, *session.Session, string) (*auth.Principal, *realm.Tenant, *wire.Fault) {
 		return nil, nil, &wire.Fault{Code: wire.NotAvailable, Message: "refresh is not available here"}
 	}
 	h := hub.New(memory.New(), quiet{}, slog.New(slog.DiscardHandler))

@@ -54,11 +54,12 @@ const (
 	Handshake  Purpose = "handshake"
 	TicketMint Purpose = "ticket"
 	API        Purpose = "api"
-	Notice     Purpose = "notice" // of an identity service, which shows no credential but its signature
+	Notice     Purpose = "notice"  // of an identity service, which shows no credential but its signature
+	Refresh    Purpose = "refresh" // of somebody who is in
 )
 
 // Purposes lists every purpose, for label sets that are created at zero.
-var Purposes = []Purpose{Handshake, TicketMint, API, Notice}
+var Purposes = []Purpose{Handshake, TicketMint, API, Notice, Refresh}
 
 // ways are where each purpose may carry a credential.
 var ways = map[Purpose]auth.Ways{
@@ -148,9 +149,28 @@ func (d *Door) redeem(r *http.Request, c *Caller) (*auth.Principal, error) {
 	return d.config.Tickets.Redeem(r.Context(), c.Credential.Ticket, OriginOf(r), fingerprint, c.Started)
 }
 
-// Renew verifies a token for a client that is in already, in the place of the credential that it has. The certificate that it showed is still its own.
-func (d *Door) Renew(ctx context.Context, now *auth.Principal, token string) (*auth.Principal, *realm.Tenant, error) {
-	at := time.Now()
+// Inside is a client that was let in.
+type Inside struct {
+	Connection, Remote string
+	Principal          *auth.Principal
+}
+
+// Renew verifies a token for a client that is in already, in the place of the credential that it has. A refusal is an attempt like others, which the
+// connection's id finds in the log.
+func (d *Door) Renew(ctx context.Context, in Inside, token string) (*auth.Principal, *realm.Tenant, error) {
+	c := &Caller{Purpose: Refresh, Started: time.Now(), Principal: in.Principal}
+	c.Address, c.Proxied = addressIn(in.Remote)
+	p, t, err := d.renew(ctx, in.Principal, token, c.Started)
+	if err != nil {
+		d.record(ctx, in.Remote, c, AnswerTo(err), err, in.Connection)
+		return nil, nil, err
+	}
+	d.Accept(c)
+	return p, t, nil
+}
+
+// renew asks everything. The certificate that the client showed is still its own.
+func (d *Door) renew(ctx context.Context, now *auth.Principal, token string, at time.Time) (*auth.Principal, *realm.Tenant, error) {
 	p, t, err := d.config.Realms.Current().Authenticate(ctx, auth.Credential{Method: auth.Bearer, Token: token, Shown: now.Certificate}, at)
 	if err != nil {
 		return nil, nil, err
@@ -189,6 +209,15 @@ func sameUser(now, next *auth.Principal) error {
 		return Reject(OtherUser, "the token is older than the one that the connection has")
 	}
 	return nil
+}
+
+// addressIn reads where a connection comes from, which has a port where there is no proxy in between.
+func addressIn(remote string) (a netip.Addr, proxied bool) {
+	if direct, err := netip.ParseAddrPort(remote); err == nil {
+		return direct.Addr().Unmap(), false
+	}
+	a, err := netip.ParseAddr(remote)
+	return a, err == nil
 }
 
 // AddressText is an address as logs have it, empty for one that is not known.

@@ -1,8 +1,8 @@
 package door
 
 import (
+	"context"
 	"log/slog"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,7 +12,7 @@ import (
 )
 
 // log writes a refusal's one line, unless strangers make the gateway write more lines than anybody reads.
-func (d *Door) log(r *http.Request, a *Attempt, code wire.Code) {
+func (d *Door) log(ctx context.Context, remote string, a *Attempt, code wire.Code) {
 	suppressed, ok := d.lines.next(time.Now())
 	if !ok {
 		return
@@ -21,13 +21,13 @@ func (d *Door) log(r *http.Request, a *Attempt, code wire.Code) {
 	if a.Fault == ServerFault {
 		level = slog.LevelWarn
 	}
-	d.config.Log.LogAttrs(r.Context(), level, string(a.Purpose)+" refused",
+	d.config.Log.LogAttrs(ctx, level, string(a.Purpose)+" refused",
 		slog.String("event", string(a.Purpose)+".refused"),
 		slog.String(string(a.Purpose), a.Instance),
 		slog.String("reason", string(a.Reason)),
 		slog.String("detail", a.Err.Error()),
 		slog.Int("status", code.Status()),
-		slog.String("remote", r.RemoteAddr),
+		slog.String("remote", remote),
 		slog.String("address", AddressText(a.Address)),
 		slog.Int64("suppressed", suppressed),
 	)

@@ -1,6 +1,7 @@
 package door
 
 import (
+	"context"
 	"crypto/rand"
 	"net/http"
 	"time"
@@ -40,7 +41,7 @@ func (d *Door) Accept(c *Caller) {
 // Deny records a caller to whom somebody else says no, in words of its own, and returns what the table says.
 func (d *Door) Deny(r *http.Request, c *Caller, err error) Answer {
 	a := AnswerTo(err)
-	d.record(r, c, a, err, newInstance())
+	d.record(r.Context(), r.RemoteAddr, c, a, err, newInstance())
 	return a
 }
 
@@ -53,16 +54,16 @@ func (d *Door) Refuse(w http.ResponseWriter, r *http.Request, c *Caller, err err
 		}
 	}
 	AnswerWith(w, problem.Problem{Code: a.Code, Detail: a.Detail, Instance: "urn:portcullis:" + string(c.Purpose) + ":" + instance, Retry: retryAfter(a, err)})
-	d.record(r, c, a, err, instance)
+	d.record(r.Context(), r.RemoteAddr, c, a, err, instance)
 }
 
-func (d *Door) record(r *http.Request, c *Caller, a Answer, err error, instance string) {
+func (d *Door) record(ctx context.Context, remote string, c *Caller, a Answer, err error, instance string) {
 	attempt := &Attempt{Caller: c, Reason: a.Reason, Fault: a.Fault, Err: err, Instance: instance, Took: time.Since(c.Started)}
 	if costs(a) {
 		attempt.Spent = d.config.Addresses.Failed(c.Started, c.Address)
 	}
 	d.config.Observer.Answered(attempt)
-	d.log(r, attempt, a.Code)
+	d.log(ctx, remote, attempt, a.Code)
 }
 
 // costs reports whether a refusal counts against its address: a credential that was not believed does. Whoever showed none was no trouble, and a token that
