@@ -83,6 +83,7 @@ func TestAReplayedLogoutToken(t *testing.T) {
 	g.takes(t, "logout", g.logout(token))
 	nextSecond()
 	back := g.dial(t, acme.token(user))
+	revokes := g.mark(t, "portcullis_revocations_total")
 	replayed := []badNotice{
 		{"as it was", "token_replayed", "", g.logout(token)},
 		{"again", "token_replayed", "", g.logout(token)},
@@ -96,6 +97,7 @@ func TestAReplayedLogoutToken(t *testing.T) {
 		}
 		reason.moved(t, 1)
 	}
+	revokes.moved(t, 0)
 	back.silent(200e6)
 	back.lives(t)
 	// The same jti of another service is another token.
