@@ -30,6 +30,20 @@ func life(t *testing.T, open func(*testing.T) broker.Broker) {
 			t.Error("something came before Up")
 		}
 	})
+	t.Run("the state serves whoever hears of Up", func(t *testing.T) {
+		b := open(t)
+		e := &eager{node: node{Broker: b}, heard: make(chan error, 1)}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- b.Run(ctx, e) }()
+		if err := <-e.heard; err != nil {
+			t.Errorf("put while Up is told: %v", err)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("Run returned %v, want nil", err)
+		}
+	})
 	t.Run("Run is called once", func(t *testing.T) {
 		n := start(t, open(t))
 		if err := n.Run(t.Context(), n); err == nil {
@@ -110,6 +124,17 @@ func life(t *testing.T, open func(*testing.T) broker.Broker) {
 			t.Errorf("got %d messages and %d commands after Run had returned, want none", more, n.obeyed()-commands)
 		}
 	})
+}
+
+// eager stores something as soon as it may.
+type eager struct {
+	node
+	heard chan error
+}
+
+func (e *eager) Up() {
+	e.node.Up()
+	e.heard <- e.State().Put(context.Background(), "k", []byte("v"), time.Minute)
 }
 
 func (n *node) obeyed() int {

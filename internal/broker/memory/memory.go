@@ -25,6 +25,7 @@ type Broker struct {
 	done   chan struct{} // closed by Run when it ends
 
 	started atomic.Bool
+	serves  atomic.Bool                 // Run has begun: the State answers
 	sink    atomic.Pointer[broker.Sink] // nil before Run and after it
 	control gate
 	gates   [shards]messageGate // one for the channels of each shard, so that publishers do not meet
@@ -59,10 +60,12 @@ func (b *Broker) Run(ctx context.Context, sink broker.Sink) error {
 		close(b.done)
 		return err
 	}
+	b.serves.Store(true) // for whoever hears of Up
 	sink.Up()
 	b.sink.Store(&sink)
 	b.engine.tidy(ctx)
 	close(b.done)
+	b.serves.Store(false)
 	b.sink.Store(nil)
 	b.control.shut()
 	for i := range b.gates {
@@ -77,6 +80,11 @@ func (b *Broker) reached() error {
 	if b.sink.Load() != nil {
 		return nil
 	}
+	return b.away()
+}
+
+// away says why the engine does not work.
+func (b *Broker) away() error {
 	select {
 	case <-b.done:
 		return broker.ErrClosed
