@@ -71,6 +71,7 @@ type revocationJSON struct {
 	Before int64  `json:"before,omitempty"`
 	Until  int64  `json:"until,omitempty"`
 	Reason string `json:"reason,omitempty"`
+	Made   int64  `json:"made,omitempty"`
 }
 
 func (s *shell) revoke(ctx context.Context, r revoking) error {
@@ -168,6 +169,7 @@ func (r *revocationJSON) print(s *shell) {
 	} else {
 		line += ", for ever"
 	}
+	line += ", made " + moment(time.UnixMilli(r.Made))
 	if r.Reason != "" {
 		line += ": " + r.Reason
 	}

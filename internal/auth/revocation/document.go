@@ -19,13 +19,14 @@ type document struct {
 	Before int64  `json:"before,omitempty"`
 	Until  int64  `json:"until,omitempty"`
 	Reason string `json:"reason,omitempty"`
+	Made   int64  `json:"made,omitempty"`
 }
 
 // MarshalJSON writes the revocation as the engine keeps it, and as the API shows it.
 func (r *Revocation) MarshalJSON() ([]byte, error) {
 	return json.Marshal(document{
 		Tenant: r.Tenant.String(), Kind: r.Kind, Value: r.Value, Issuer: r.Issuer, User: r.User,
-		Before: milliseconds(r.Before), Until: milliseconds(r.Until), Reason: r.Reason,
+		Before: milliseconds(r.Before), Until: milliseconds(r.Until), Reason: r.Reason, Made: milliseconds(r.Made),
 	})
 }
 
@@ -41,7 +42,7 @@ func Decode(text []byte) (*Revocation, error) {
 	}
 	r := &Revocation{
 		Tenant: id, Kind: d.Kind, Value: d.Value, Issuer: d.Issuer, User: d.User,
-		Before: moment(d.Before), Until: moment(d.Until), Reason: d.Reason,
+		Before: moment(d.Before), Until: moment(d.Until), Reason: d.Reason, Made: moment(d.Made),
 	}
 	if err := r.form(); err != nil { // a time that was right when it was written is right
 		return nil, fmt.Errorf("read a revocation: %w", err)

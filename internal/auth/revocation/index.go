@@ -40,19 +40,15 @@ func newIndex() index {
 
 // put takes r, and reports whether it ends anything that was not ended before.
 func (x *index) put(r *Revocation) bool {
-	id := r.ID()
-	if old := x.byID[id]; old != nil {
-		both := old.merge(r)
-		if both.Before.Equal(old.Before) && both.Until.Equal(old.Until) && both.User == old.User {
-			return false
-		}
-		x.remove(id)
-		r = both
+	id, news := r.ID(), true
+	if old := x.remove(id); old != nil {
+		r = old.merge(r)
+		news = !r.Before.Equal(old.Before) || !r.Until.Equal(old.Until) || r.User != old.User
 	}
 	x.byID[id] = r
 	x.ofTenant[r.Tenant]++
 	x.enter(r)
-	return true
+	return news
 }
 
 func (x *index) enter(r *Revocation) {

@@ -59,6 +59,7 @@ type Ledger struct {
 	// Guarded by mu.
 	mu        sync.RWMutex
 	index     index
+	past      past
 	suspended map[tenant.ID]struct{}
 }
 
@@ -67,7 +68,7 @@ type Ledger struct {
 func NewLedger(state State, announce func(ctx context.Context, data []byte) error, changed func(Change), log *slog.Logger) *Ledger {
 	return &Ledger{
 		state: state, announce: announce, changed: changed, log: log,
-		ready: make(chan struct{}), turn: make(chan struct{}, 1), index: newIndex(), suspended: make(map[tenant.ID]struct{}),
+		ready: make(chan struct{}), turn: make(chan struct{}, 1), index: newIndex(), past: newPast(), suspended: make(map[tenant.ID]struct{}),
 	}
 }
 
@@ -105,6 +106,7 @@ func (l *Ledger) tidy(ctx context.Context) {
 		case now := <-tick.C:
 			l.mu.Lock()
 			l.index.expire(now)
+			l.past.expire(now)
 			l.mu.Unlock()
 		case <-ctx.Done():
 			return
@@ -136,6 +138,9 @@ func (l *Ledger) Revoke(ctx context.Context, r Revocation) error {
 	now := time.Now()
 	if err := r.Validate(now); err != nil {
 		return err
+	}
+	if r.Made.IsZero() {
+		r.Made = now
 	}
 	select {
 	case l.turn <- struct{}{}:
@@ -215,18 +220,25 @@ func (l *Ledger) Heard(data []byte) {
 	l.stored(n.Key, n.Value)
 }
 
-// watched takes a change of the engine's memory. That a revocation is not there any more is true of one whose time is over; one that was lifted is announced. What is told late must not
-// let anybody in who was revoked again.
+// watched takes a change of the engine's memory, which may be told late: after a lift was announced, or after a lifted one was made anew.
 func (l *Ledger) watched(key string, value []byte) {
-	if id, ok := strings.CutPrefix(key, revocations); ok && value == nil {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if r := l.index.byID[id]; r != nil && r.over(time.Now()) {
-			l.index.remove(id)
-		}
+	id, ok := strings.CutPrefix(key, revocations)
+	if !ok {
+		l.stored(key, value)
 		return
 	}
-	l.stored(key, value)
+	if value == nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if r := l.index.byID[id]; r != nil && (r.over(time.Now()) || l.past.wasTold(r)) {
+			l.index.remove(id)
+		}
+		l.past.untell(id)
+		return
+	}
+	if r := l.read(key, value); r != nil {
+		l.put(r, func() bool { return l.past.tell(r) })
+	}
 }
 
 // stored takes what stands under a key of the engine's memory, nil for what was taken away.
@@ -241,20 +253,33 @@ func (l *Ledger) stored(key string, value []byte) {
 		l.misunderstood(key, errors.New("it is neither a revocation nor a suspension"))
 	case value == nil:
 		l.mu.Lock()
-		l.index.remove(id)
-		l.mu.Unlock()
+		defer l.mu.Unlock()
+		if r := l.index.remove(id); r != nil {
+			l.past.lift(r, time.Now())
+		}
 	default:
-		r, err := Decode(value)
-		if err != nil {
-			l.misunderstood(key, err)
-			return
+		if r := l.read(key, value); r != nil {
+			l.put(r, func() bool { return true })
 		}
-		l.mu.Lock()
-		news := l.index.put(r)
-		l.mu.Unlock()
-		if news {
-			l.changed(Change{Revocation: r})
-		}
+	}
+}
+
+func (l *Ledger) read(key string, value []byte) *Revocation {
+	r, err := Decode(value)
+	if err != nil {
+		l.misunderstood(key, err)
+		return nil
+	}
+	return r
+}
+
+// put takes r into effect where counts, called under the lock, says that it does.
+func (l *Ledger) put(r *Revocation, counts func() bool) {
+	l.mu.Lock()
+	news := counts() && l.index.put(r)
+	l.mu.Unlock()
+	if news {
+		l.changed(Change{Revocation: r})
 	}
 }
 

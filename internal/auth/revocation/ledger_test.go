@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -245,6 +246,77 @@ func TestALiftedRevocationLetsInAgain(t *testing.T) {
 	}
 }
 
+// memoryOf is an engine's memory of which the test says when its changes are told.
+type memoryOf struct {
+	revocation.State
+	tell chan func(changed func(string, []byte))
+}
+
+func (m memoryOf) Watch(ctx context.Context, _ string, changed func(string, []byte), current func()) error {
+	current()
+	for {
+		select {
+		case f := <-m.tell:
+			f(changed)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// What the engine's memory tells late changes nothing that was announced since; what it tells alone counts.
+func TestTheMemoryTellsLate(t *testing.T) {
+	made := func(n int64) string {
+		return fmt.Sprintf(`{"tenant":"acme","kind":"token","value":"t1","made":%d}`, n)
+	}
+	id := (&revocation.Revocation{Tenant: acme, Kind: revocation.Token, Value: "t1"}).ID()
+	for name, story := range map[string]struct {
+		events []string // "heard" or "told", and which one was made, none for taken away
+		want   auth.Reason
+	}{
+		"a lifted one":                         {[]string{"heard 1", "heard", "told 1"}, ""},
+		"a lifted one and its end":             {[]string{"heard 1", "heard", "told 1", "told"}, ""},
+		"the end of one that was made anew":    {[]string{"heard 1", "told 1", "heard", "heard 2", "told"}, auth.Revoked},
+		"the end, and nothing of a new one":    {[]string{"heard 1", "heard", "heard 2", "told"}, auth.Revoked},
+		"a new one whose word was lost":        {[]string{"heard 1", "told 1", "heard", "told", "told 2"}, auth.Revoked},
+		"a lift whose word was lost":           {[]string{"heard 1", "told 1", "told"}, ""},
+		"both words lost":                      {[]string{"told 1", "told"}, ""},
+		"an older one, after it was made anew": {[]string{"heard 1", "heard 2", "told 1", "told 2", "told"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := memoryOf{tell: make(chan func(func(string, []byte)))}
+			l := revocation.NewLedger(m, nil, func(revocation.Change) {}, slog.New(slog.DiscardHandler))
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error)
+			go func() { ended <- l.Run(ctx) }()
+			defer func() { cancel(); <-ended }()
+			<-l.Ready()
+			for _, e := range story.events {
+				how, which, _ := strings.Cut(e, " ")
+				var value []byte
+				if which != "" {
+					n, _ := strconv.ParseInt(which, 10, 64)
+					value = []byte(made(n))
+				}
+				key := "ended/revocation/" + id
+				if how == "told" {
+					m.tell <- func(changed func(string, []byte)) { changed(key, value) }
+					m.tell <- func(func(string, []byte)) {} // the one before has returned
+					continue
+				}
+				if value == nil {
+					l.Heard(fmt.Appendf(nil, `{"key":%q}`, key))
+				} else {
+					l.Heard(fmt.Appendf(nil, `{"key":%q,"value":%s}`, key, value))
+				}
+			}
+			if got := auth.ReasonOf(l.Check(ana(), time.Now())); got != story.want {
+				t.Errorf("got %q, want %q", got, story.want)
+			}
+		})
+	}
+}
+
 func TestASuspendedTenantIsRefusedWhole(t *testing.T) {
 	c := cluster(t, 2)
 	if err := c.ledgers[0].Suspend(t.Context(), acme); err != nil {
@@ -388,7 +460,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%s was written and is not read: %v", again, err)
 		}
-		if same.ID() != r.ID() || !same.Before.Equal(r.Before) || !same.Until.Equal(r.Until) || same.User != r.User {
+		if same.ID() != r.ID() || !same.Before.Equal(r.Before) || !same.Until.Equal(r.Until) || same.User != r.User || !same.Made.Equal(r.Made) {
 			t.Fatalf("got %+v, want %+v", same, r)
 		}
 	})

@@ -44,6 +44,8 @@ type Revocation struct {
 	// Until is when nothing that it could end can be valid any more; zero is never.
 	Until  time.Time
 	Reason string // for people
+	// Made is when it was asked for. It tells one revocation from the next of the same thing.
+	Made time.Time
 }
 
 // The bounds of texts.
@@ -159,6 +161,9 @@ func (r *Revocation) merge(other *Revocation) *Revocation {
 	}
 	if both.User == "" {
 		both.User = other.User
+	}
+	if other.Made.After(both.Made) {
+		both.Made = other.Made
 	}
 	return &both
 }

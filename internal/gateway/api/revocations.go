@@ -55,7 +55,7 @@ func Read(text []byte, t *realm.Tenant, now time.Time) (*revocation.Revocation, 
 	if err := d.Decode(&w); err != nil || d.More() {
 		return nil, unreadable("the body is no revocation such as {\"kind\":\"user\",\"value\":\"ana\"}; its members are kind, value, issuer, user, before, until and reason")
 	}
-	r := &revocation.Revocation{Tenant: t.ID, Kind: w.Kind, Value: w.Value, Issuer: w.Issuer, User: w.User, Reason: w.Reason}
+	r := &revocation.Revocation{Tenant: t.ID, Kind: w.Kind, Value: w.Value, Issuer: w.Issuer, User: w.User, Reason: w.Reason, Made: now}
 	switch {
 	case w.Before != nil:
 		r.Before = time.UnixMilli(*w.Before)
