@@ -28,10 +28,10 @@ var misbehaviours = map[string]func(s, good *publisher) http.HandlerFunc{
 	"sends 100 MB":              func(*publisher, *publisher) http.HandlerFunc { return hundredMegabytes },
 	"sends 100 MB of keys":      func(s, _ *publisher) http.HandlerFunc { return s.discovered(hundredMegabytes) },
 	"sends elsewhere": func(_, good *publisher) http.HandlerFunc {
-		return http.RedirectHandler(good.URL+"/.well-known/openid-configuration", 302).ServeHTTP
+		return http.RedirectHandler(good.URL+"/.well-known/openid-configuration", http.StatusFound).ServeHTTP
 	},
 	"sends elsewhere for its keys": func(s, good *publisher) http.HandlerFunc {
-		return s.discovered(http.RedirectHandler(good.URL+"/keys", 302).ServeHTTP)
+		return s.discovered(http.RedirectHandler(good.URL+"/keys", http.StatusFound).ServeHTTP)
 	},
 	"has no keys": func(s, _ *publisher) http.HandlerFunc { return s.discovered(publishing(`{"keys":[]}`)) },
 	"has a shared secret for a key": func(s, _ *publisher) http.HandlerFunc {
