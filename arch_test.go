@@ -255,6 +255,29 @@ func TestTheServerNeverWritesThroughTheLibrary(t *testing.T) {
 	}
 }
 
+// A tenant's Decide asks its policy, and its candidate beside it. A decision made past it would be missing where disagreements are counted.
+func TestEveryDecisionIsMadeByTheTenant(t *testing.T) {
+	asked := 0
+	for _, p := range packages(t) {
+		for file, syntax := range p.files {
+			ast.Inspect(syntax, func(n ast.Node) bool {
+				s, ok := n.(*ast.SelectorExpr)
+				switch {
+				case !ok || s.Sel.Name != "Decide" && s.Sel.Name != "DecideManage" || last(s.X) != "Policy":
+				case p.path == "internal/realm":
+					asked++
+				default:
+					t.Errorf("%s asks a Policy: ask the tenant, whose %s asks its candidate too", file, s.Sel.Name)
+				}
+				return true
+			})
+		}
+	}
+	if asked == 0 {
+		t.Error("nobody asks a Policy: the names that this test reads are other ones")
+	}
+}
+
 // is reports whether e is x.name.
 func is(e ast.Expr, x, name string) bool {
 	s, ok := e.(*ast.SelectorExpr)

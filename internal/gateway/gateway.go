@@ -157,7 +157,7 @@ func (g *Gateway) checkEntry(a *admitted) error {
 		return err
 	}
 	c := a.caller
-	d := c.Tenant.Policy.Decide(c.Principal, acl.Echo, name)
+	d := c.Tenant.Decide(c.Principal, acl.Echo, name)
 	g.config.Observer.Decided(acl.Echo, d)
 	if !d.Allowed {
 		return door.Reject(door.EchoForbidden, "echo on %s is not allowed to %s: %s %q", entry, c.Principal.User, d.Basis, d.Rule)

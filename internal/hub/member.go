@@ -40,7 +40,7 @@ func (m *Member) Renew(t *realm.Tenant, p *auth.Principal) (lost []channel.Name)
 	m.tenant, m.principal = t, p
 	for s := range m.subscriptions.all() {
 		name := s.room.ref.Name
-		if d := t.Policy.Decide(p, acl.Subscribe, name); !d.Allowed {
+		if d := t.Decide(p, acl.Subscribe, name); !d.Allowed {
 			m.hub.denied(p, acl.Subscribe, name, d)
 			lost = append(lost, name)
 		}
@@ -170,7 +170,7 @@ func (m *Member) allowed(action acl.Action, name string) (channel.Ref, *wire.Fau
 	if err != nil {
 		return channel.Ref{}, &wire.Fault{Code: wire.BadChannel, Message: err.Error()}
 	}
-	d := m.tenant.Policy.Decide(m.principal, action, n)
+	d := m.tenant.Decide(m.principal, action, n)
 	m.hub.observer.Decided(action, d)
 	if !d.Allowed {
 		m.hub.denied(m.principal, action, n, d)

@@ -34,7 +34,7 @@ func (a *API) whoami(w http.ResponseWriter, _ *http.Request, c *door.Caller) err
 		Tenant: p.Tenant.String(), User: p.User, Segment: p.Segment, Method: p.Method, Issuer: p.Issuer,
 		Roles: append([]string{}, p.Roles...), Scopes: append([]string{}, p.Scopes...), Claims: make(map[string][]string),
 		TokenID: p.TokenID, Session: p.Session, KeyID: p.KeyID, Expires: p.Expires.UnixMilli(),
-		Manages: c.Tenant.Policy.DecideManage(p).Allowed,
+		Manages: c.Tenant.DecideManage(p).Allowed,
 	}
 	for _, claim := range p.Claims {
 		who.Claims[claim.Name] = append(who.Claims[claim.Name], claim.Value)
