@@ -199,6 +199,7 @@ type hubObserver struct{}
 
 func (hubObserver) Decided(acl.Action, acl.Decision)                               {}
 func (hubObserver) Denied(*auth.Principal, acl.Action, channel.Name, acl.Decision) {}
+func (hubObserver) Unsubscribed(hub.Ending)                                        {}
 func (hubObserver) Delivered(*hub.Batch)                                           {}
 func (hubObserver) Subscriptions(int)                                              {}
 func (hubObserver) Channels(int)                                                   {}

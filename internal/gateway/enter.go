@@ -9,7 +9,6 @@ import (
 	"portcullis/internal/gateway/door"
 	"portcullis/internal/hub"
 	"portcullis/internal/limit"
-	"portcullis/internal/realm"
 	"portcullis/internal/session"
 	"portcullis/internal/socket"
 	"portcullis/internal/wire"
@@ -54,7 +53,7 @@ func (g *Gateway) enter(w http.ResponseWriter, r *http.Request, a admitted, plac
 	}
 	live = g.session(conn, remote(r, a.caller), a, place)
 	g.roster.enter(live)
-	g.recheck(live) // a revocation that came between the last question and now found nobody to end
+	g.recheck(live) // a revocation or a changed policy that came between the last question and now found nobody
 	// net/http's goroutine ends with its grown stack; the roster waits for this one.
 	go func() {
 		live.Run()
@@ -76,7 +75,7 @@ func (g *Gateway) session(conn *socket.Conn, remote string, a admitted, place *l
 			MessagesPerSecondPerConnection: limits.MessagesPerSecondPerConn,
 			BytesPerSecondPerConnection:    limits.BytesPerSecondPerConn,
 		},
-		Age: g.config.Age, Renew: g.renew, Renewed: g.recheck,
+		Age: g.config.Age, Renew: g.renew, Renewed: g.recheck, Tenants: g.tenants,
 		Join: func(s hub.Subscriber) *hub.Member {
 			return g.config.Hub.Join(c.Tenant, c.Principal, place, id, s)
 		},
@@ -84,24 +83,17 @@ func (g *Gateway) session(conn *socket.Conn, remote string, a admitted, place *l
 }
 
 // renew serves a client's refresh.
-func (g *Gateway) renew(ctx context.Context, s *session.Session, token string) (*auth.Principal, *realm.Tenant, *wire.Fault) {
+func (g *Gateway) renew(ctx context.Context, s *session.Session, token string) (*auth.Principal, *wire.Fault) {
 	switch {
 	case s.Principal().Method == auth.MutualTLS:
-		return nil, nil, &wire.Fault{Code: wire.NotAvailable, Message: "this connection has a certificate and no token: connect again with a new one"}
+		return nil, &wire.Fault{Code: wire.NotAvailable, Message: "this connection has a certificate and no token: connect again with a new one"}
 	case g.closed.Load():
-		return nil, nil, &wire.Fault{Code: wire.Unavailable, Message: "the gateway is being stopped"}
+		return nil, &wire.Fault{Code: wire.Unavailable, Message: "the gateway is being stopped"}
 	}
-	p, t, err := g.config.Door.Renew(ctx, door.Inside{Connection: s.ID(), Remote: s.Remote(), Principal: s.Principal()}, token)
+	p, err := g.config.Door.Renew(ctx, door.Inside{Connection: s.ID(), Remote: s.Remote(), Principal: s.Principal()}, token)
 	if err != nil {
 		a := door.AnswerTo(err)
-		return nil, nil, &wire.Fault{Code: a.Code, Message: a.Detail}
+		return nil, &wire.Fault{Code: a.Code, Message: a.Detail}
 	}
-	return p, t, nil
-}
-
-// recheck asks once more whether a session's credential still counts, now that whoever revokes it can find the session.
-func (g *Gateway) recheck(s *session.Session) {
-	if reason, ended := g.config.Door.Ended(s.Principal()); ended {
-		s.End(reason, 0)
-	}
+	return p, nil
 }

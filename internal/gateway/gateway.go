@@ -3,6 +3,7 @@
 package gateway
 
 import (
+	"log/slog"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -15,14 +16,17 @@ import (
 	"portcullis/internal/gateway/door"
 	"portcullis/internal/hub"
 	"portcullis/internal/problem"
+	"portcullis/internal/realm"
 	"portcullis/internal/session"
+	"portcullis/internal/tenant"
 	"portcullis/internal/wire"
 )
 
 // Config is what a gateway needs.
 type Config struct {
-	Door *door.Door
-	Hub  *hub.Hub
+	Door   *door.Door
+	Realms *realm.Registry
+	Hub    *hub.Hub
 	// Dialects are those that clients may choose from. The first is spoken with a client that offers none.
 	Dialects []wire.Dialect
 	Sessions *session.Host
@@ -33,6 +37,7 @@ type Config struct {
 	Observer Observer
 	// Ready reports whether the node can serve, for the balancer.
 	Ready func() bool
+	Log   *slog.Logger
 }
 
 // Observer hears of handshakes. Its methods must not wait.
@@ -44,16 +49,19 @@ type Observer interface {
 // Gateway is the edge's HTTP handler.
 type Gateway struct {
 	// Set by New, then read-only.
-	config Config
-	routes http.Handler
+	config  Config
+	routes  http.Handler
+	tenants func(tenant.ID) *realm.Tenant
 
-	roster Roster
-	closed atomic.Bool // no new handshakes
+	roster   Roster
+	applying chan struct{} // held by the Apply that runs
+	closed   atomic.Bool   // no new handshakes
 }
 
 // New returns a gateway that serves as soon as it is given requests.
 func New(c Config) *Gateway {
-	g := &Gateway{config: c}
+	g := &Gateway{config: c, applying: make(chan struct{}, 1)}
+	g.tenants = func(id tenant.ID) *realm.Tenant { return c.Realms.Current().Tenant(id) }
 	r := chi.NewRouter()
 	r.Get("/v1/ws", g.connect)
 	r.Get("/healthz", g.health)

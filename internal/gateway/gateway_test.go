@@ -63,6 +63,7 @@ func (l *tally) count(reason auth.Reason) int {
 func (*tally) Decided(acl.Action, acl.Decision)                               {}
 func (*tally) Denied(*auth.Principal, acl.Action, channel.Name, acl.Decision) {}
 func (*tally) Renewed(string, string, *auth.Principal)                        {}
+func (*tally) Unsubscribed(hub.Ending)                                        {}
 func (*tally) Delivered(*hub.Batch)                                           {}
 func (*tally) Subscriptions(int)                                              {}
 func (*tally) Channels(int)                                                   {}
@@ -120,7 +121,7 @@ tenants:
 			Realms: realms, Proxies: trust, Addresses: limit.NewAddresses(limit.AddressLimits{}), Ledger: ledger, Tickets: ticket.NewOffice(engine.State()),
 			Observer: d.tally, Log: log,
 		}),
-		Hub: h, Dialects: []wire.Dialect{wirejson.Dialect{}, mirror.Dialect{}},
+		Realms: realms, Log: log, Hub: h, Dialects: []wire.Dialect{wirejson.Dialect{}, mirror.Dialect{}},
 		Sessions: sessions, Observer: d.tally, Ready: func() bool { return d.ready },
 	})
 	ctx, cancel := context.WithCancel(context.Background())

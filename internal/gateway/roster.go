@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,7 +21,7 @@ const (
 
 // Roster is every live session. It sees what http.Server.Shutdown does not: connections that were upgraded.
 type Roster struct {
-	sessions sync.WaitGroup
+	present sync.WaitGroup
 
 	// Guarded by mu.
 	mu     sync.Mutex
@@ -39,7 +41,7 @@ func (r *Roster) reserve() (leave func(*session.Session), open bool) {
 		return nil, false
 	}
 	r.coming++
-	r.sessions.Add(1)
+	r.present.Add(1)
 	return r.leave, true
 }
 
@@ -67,7 +69,7 @@ func (r *Roster) leave(s *session.Session) {
 		r.coming--
 	}
 	delete(r.live, s)
-	r.sessions.Done()
+	r.present.Done()
 }
 
 // EndIf ends every session for which ended has a reason, and returns how many.
@@ -81,6 +83,19 @@ func (r *Roster) EndIf(ended func(*auth.Principal) (wire.Close, bool)) (n int) {
 		}
 	}
 	return n
+}
+
+// Each calls f with every session that is live now. It holds no lock meanwhile: a session may end, and f may take its time.
+func (r *Roster) Each(f func(*session.Session)) {
+	for _, s := range r.sessions() {
+		f(s)
+	}
+}
+
+func (r *Roster) sessions() []*session.Session {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Keys(r.live))
 }
 
 // Len returns how many sessions live or are being let in.
@@ -112,7 +127,7 @@ func (r *Roster) Empty(ctx context.Context) (asked int, cut int) {
 
 	gone := make(chan struct{})
 	go func() { // ends with the last session
-		r.sessions.Wait()
+		r.present.Wait()
 		close(gone)
 	}()
 	select {
@@ -128,11 +143,8 @@ func (r *Roster) Empty(ctx context.Context) (asked int, cut int) {
 func (r *Roster) cut() int {
 	r.mu.Lock()
 	r.over = true
-	left := make([]*session.Session, 0, len(r.live))
-	for s := range r.live {
-		left = append(left, s)
-	}
 	r.mu.Unlock()
+	left := r.sessions()
 	for _, s := range left {
 		s.Cut()
 	}

@@ -51,6 +51,8 @@ type Observer interface {
 	Decided(action acl.Action, d acl.Decision)
 	// Denied is a question that the policy answered with no.
 	Denied(p *auth.Principal, action acl.Action, name channel.Name, d acl.Decision)
+	// Unsubscribed is a subscription that ended before its connection.
+	Unsubscribed(why Ending)
 	// Delivered is one batch of a channel that was written or queued for its subscribers.
 	Delivered(b *Batch)
 	// Subscriptions and Channels change by these numbers.
@@ -156,15 +158,17 @@ func (h *Hub) join(ref channel.Ref, s *Subscription, confirm func()) error {
 	return nil
 }
 
-// leave removes a subscription, and its room where it was the last.
-func (h *Hub) leave(s *Subscription) {
+// leave removes a subscription, and its room where it was the last. Nothing more is delivered to it once settled, where there is one, is closed.
+func (h *Hub) leave(s *Subscription) (settled <-chan struct{}) {
 	sh := h.shard(s.room.ref)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if empty := s.room.remove(s); empty {
+	empty, settled := s.room.remove(s)
+	if empty {
 		delete(sh.rooms, s.room.ref)
 		_ = h.broker.Interest(nil, []channel.Ref{s.room.ref}) // an engine that cannot be told sends what nobody hears
 		h.observer.Channels(-1)
 	}
 	h.observer.Subscriptions(-1)
+	return settled
 }

@@ -78,6 +78,8 @@ func (w *watcher) Decided(_ acl.Action, d acl.Decision) {
 }
 func (*watcher) Denied(*auth.Principal, acl.Action, channel.Name, acl.Decision) {}
 
+func (*watcher) Unsubscribed(hub.Ending) {}
+
 func (w *watcher) Delivered(b *hub.Batch) { w.recipients.Add(int64(b.Recipients * len(b.Messages))) }
 func (w *watcher) Subscriptions(n int)    { w.subscriptions.Add(int64(n)) }
 func (w *watcher) Channels(n int)         { w.channels.Add(int64(n)) }

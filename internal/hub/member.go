@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"portcullis/internal/acl"
@@ -16,47 +17,69 @@ import (
 	"portcullis/internal/wire"
 )
 
-// Member is one connection's hold on the hub: whom it speaks for, what it may use and what it hears. It is owned by the connection's
-// session, which calls one method at a time.
+// Member is one connection's hold on the hub: whom it speaks for, what it may use and what it hears. The connection's session calls one verb
+// at a time; whoever applies a changed policy calls Renew beside it.
 type Member struct {
+	// Set by Join, then read-only.
 	hub        *Hub
-	tenant     *realm.Tenant
-	principal  *auth.Principal
 	place      *limit.Place
 	connection string
 	subscriber Subscriber
 
+	// Guarded by mu, which nobody holds while anything waits. It is taken before the locks of shards and rooms.
+	mu            sync.Mutex
+	rights        rights
 	subscriptions subscriptions
+	untold        chan struct{} // closed when the member was told of a loss; nil when there is none to tell
+}
+
+// rights are whom a member speaks for, and the tenant as it is now.
+type rights struct {
+	tenant    *realm.Tenant
+	principal *auth.Principal
+}
+
+func (r rights) decide(action acl.Action, name channel.Name) acl.Decision {
+	return r.tenant.Decide(r.principal, action, name)
 }
 
 // Join makes a member. The place was taken for it and stays the caller's to give back, after Leave.
 func (h *Hub) Join(t *realm.Tenant, p *auth.Principal, place *limit.Place, connection string, s Subscriber) *Member {
-	return &Member{hub: h, tenant: t, principal: p, place: place, connection: connection, subscriber: s}
-}
-
-// Renew makes the member speak for p, of the tenant as it is now, and returns the channels whose subscriptions it lost: those that its rights do
-// not allow any more. What is on its way may still arrive.
-func (m *Member) Renew(t *realm.Tenant, p *auth.Principal) (lost []channel.Name) {
-	m.tenant, m.principal = t, p
-	for s := range m.subscriptions.all() {
-		name := s.room.ref.Name
-		if d := t.Decide(p, acl.Subscribe, name); !d.Allowed {
-			m.hub.denied(p, acl.Subscribe, name, d)
-			lost = append(lost, name)
-		}
-	}
-	for _, name := range lost {
-		m.hub.leave(m.subscriptions.remove(name))
-	}
-	return lost
+	return &Member{hub: h, rights: rights{t, p}, place: place, connection: connection, subscriber: s}
 }
 
 // Leave ends all subscriptions.
 func (m *Member) Leave() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for s := range m.subscriptions.all() {
 		m.hub.leave(s)
 	}
 	m.subscriptions = subscriptions{}
+}
+
+// Channels returns the names that the member is subscribed to, in no order.
+func (m *Member) Channels() []channel.Name {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	names := make([]channel.Name, 0, m.subscriptions.len())
+	for s := range m.subscriptions.all() {
+		names = append(names, s.room.ref.Name)
+	}
+	return names
+}
+
+// lock takes mu once the member was told of what it lost: whoever lost a channel must not begin to hear it again before that.
+func (m *Member) lock() {
+	for {
+		m.mu.Lock()
+		untold := m.untold
+		if untold == nil {
+			return
+		}
+		m.mu.Unlock()
+		<-untold
+	}
 }
 
 // Admit counts one request of size bytes against every limit that it may reach.
@@ -70,22 +93,29 @@ func (m *Member) Admit(now time.Time, size int) *wire.Fault {
 
 // Echo says whether the member may echo on a channel. The answer is the session's: nothing of it leaves the connection.
 func (m *Member) Echo(name string) *wire.Fault {
-	_, fault := m.allowed(acl.Echo, name)
+	_, _, fault := m.allowed(acl.Echo, name)
 	return fault
 }
 
-// Publish sends data to everyone who hears the channel, and returns once the engine has it. It copies data.
+// Publish sends data to everyone who hears the channel, and returns once the engine has it. It copies data. Whoever had to wait is asked again: their
+// right may have ended meanwhile.
 func (m *Member) Publish(ctx context.Context, name string, data []byte) *wire.Fault {
-	ref, fault := m.allowed(acl.Publish, name)
+	ref, user, fault := m.allowed(acl.Publish, name)
 	if fault != nil {
 		return fault
 	}
-	if err := m.hub.waitForRoom(ctx, ref); err != nil {
+	waited, err := m.hub.waitForRoom(ctx, ref)
+	if err != nil {
 		return &wire.Fault{Code: wire.Unavailable, Message: "the gateway is too busy on this channel", Retry: time.Second}
 	}
-	_, err := m.hub.broker.Publish(ctx, message.Message{
+	if waited {
+		if ref, user, fault = m.allowed(acl.Publish, name); fault != nil {
+			return fault
+		}
+	}
+	_, err = m.hub.broker.Publish(ctx, message.Message{
 		Channel: ref,
-		From:    message.Sender{User: m.principal.User, Connection: m.connection},
+		From:    message.Sender{User: user, Connection: m.connection},
 		Time:    time.Now(),
 		Data:    bytes.Clone(data),
 	}, broker.Keep{})
@@ -96,33 +126,49 @@ func (m *Member) Publish(ctx context.Context, name string, data []byte) *wire.Fa
 }
 
 // waitForRoom lets a publisher wait while the channel has more to say on this node than it may hold.
-func (h *Hub) waitForRoom(ctx context.Context, ref channel.Ref) error {
+func (h *Hub) waitForRoom(ctx context.Context, ref channel.Ref) (waited bool, err error) {
 	r := h.shard(ref).find(ref)
 	if r == nil {
-		return nil
+		return false, nil
 	}
 	for wait := r.full(); wait != nil; wait = r.full() {
+		waited = true
 		select {
 		case <-wait:
 		case <-ctx.Done():
-			return ctx.Err()
+			return true, ctx.Err()
 		}
 	}
-	return nil
+	return waited, nil
 }
 
 // Subscribe begins the delivery of a channel, until Unsubscribe or Leave. confirm runs when it is certain and before the first message, so that a client
 // hears the ok first; it must not wait. Everything published after it arrives. No channel keeps history: whoever wants to continue since a position
 // is told that in confirm, or, when it is strict, refused.
 func (m *Member) Subscribe(name string, since *message.Position, strict bool, confirm func(*wire.Recovery)) *wire.Fault {
-	ref, fault := m.allowed(acl.Subscribe, name)
+	n, fault := parse(name)
 	if fault != nil {
 		return fault
 	}
-	if m.subscriptions.find(ref.Name) != nil {
-		return &wire.Fault{Code: wire.AlreadySubscribed, Message: "there is a subscription to " + name}
+	m.lock() // until the room is joined: a policy is applied before the decision, or to the subscription
+	r := m.rights
+	d := r.decide(acl.Subscribe, n)
+	if d.Allowed {
+		fault = m.subscribe(r.ref(n), since, strict, confirm)
 	}
-	if most := m.tenant.Account.Limits().SubscriptionsPerConn; most != limit.Unlimited && m.subscriptions.len() >= most {
+	m.mu.Unlock()
+	if denied := m.hub.decided(r.principal, acl.Subscribe, n, d); denied != nil {
+		return denied
+	}
+	return fault
+}
+
+// subscribe joins the room of a channel that the member may hear. The caller holds mu.
+func (m *Member) subscribe(ref channel.Ref, since *message.Position, strict bool, confirm func(*wire.Recovery)) *wire.Fault {
+	if m.subscriptions.find(ref.Name) != nil {
+		return &wire.Fault{Code: wire.AlreadySubscribed, Message: "there is a subscription to " + ref.Name.String()}
+	}
+	if most := m.rights.tenant.Account.Limits().SubscriptionsPerConn; most != limit.Unlimited && m.subscriptions.len() >= most {
 		return &wire.Fault{Code: wire.QuotaExceeded, Message: "subscriptions_per_connection is reached: unsubscribe from a channel first"}
 	}
 	var from *wire.Recovery
@@ -140,41 +186,73 @@ func (m *Member) Subscribe(name string, since *message.Position, strict bool, co
 	return nil
 }
 
-// Unsubscribe ends the delivery of a channel. What is on its way may still arrive.
+// Unsubscribe ends the delivery of a channel. Nothing of it arrives once Unsubscribe has returned.
 func (m *Member) Unsubscribe(name string) *wire.Fault {
-	n, err := channel.Parse(name)
-	if err != nil {
-		return &wire.Fault{Code: wire.BadChannel, Message: err.Error()}
+	n, fault := parse(name)
+	if fault != nil {
+		return fault
 	}
+	m.lock()
 	s := m.subscriptions.remove(n)
 	if s == nil {
+		m.mu.Unlock()
 		return &wire.Fault{Code: wire.NotSubscribed, Message: "there is no subscription to " + name}
 	}
-	m.hub.leave(s)
+	settled := m.hub.leave(s)
+	m.mu.Unlock()
+	if settled != nil {
+		<-settled
+	}
+	m.hub.observer.Unsubscribed(ByClient)
 	return nil
 }
 
-// denied tells the operator who asks for it, at level debug, which rule said no. The client hears only that.
-func (h *Hub) denied(p *auth.Principal, action acl.Action, name channel.Name, d acl.Decision) {
-	h.observer.Denied(p, action, name, d)
-	h.log.LogAttrs(context.Background(), slog.LevelDebug, "denied",
-		slog.String("event", "acl.denied"), slog.String("tenant", p.Tenant.String()), slog.String("user", p.User),
-		slog.String("action", action.String()), slog.String("channel", name.String()),
-		slog.String("basis", string(d.Basis)), slog.String("rule", d.Rule))
-}
-
-// allowed makes a ref of the member's own tenant and asks the policy. A channel that does not exist and one that is forbidden
-// have one answer: there is nothing to find out by asking.
-func (m *Member) allowed(action acl.Action, name string) (channel.Ref, *wire.Fault) {
+// parse reads a channel that a client names.
+func parse(name string) (channel.Name, *wire.Fault) {
 	n, err := channel.Parse(name)
 	if err != nil {
-		return channel.Ref{}, &wire.Fault{Code: wire.BadChannel, Message: err.Error()}
+		return n, &wire.Fault{Code: wire.BadChannel, Message: err.Error()}
 	}
-	d := m.tenant.Decide(m.principal, action, n)
-	m.hub.observer.Decided(action, d)
-	if !d.Allowed {
-		m.hub.denied(m.principal, action, n, d)
-		return channel.Ref{}, &wire.Fault{Code: wire.Forbidden, Message: action.String() + " on " + name + " is not allowed"}
+	return n, nil
+}
+
+// ref is a channel of the member's own tenant. Nobody can make one of another's.
+func (r rights) ref(name channel.Name) channel.Ref {
+	return channel.Ref{Tenant: r.principal.Tenant, Name: name}
+}
+
+// allowed asks the policy about a channel that a client names, and says who asked.
+func (m *Member) allowed(action acl.Action, name string) (ref channel.Ref, user string, fault *wire.Fault) {
+	n, fault := parse(name)
+	if fault != nil {
+		return ref, "", fault
 	}
-	return channel.Ref{Tenant: m.principal.Tenant, Name: n}, nil
+	m.mu.Lock()
+	r := m.rights
+	m.mu.Unlock()
+	return r.ref(n), r.principal.User, m.hub.decided(r.principal, action, n, r.decide(action, n))
+}
+
+// decided makes an answer of a decision. A channel that does not exist and one that is forbidden have one answer: there is nothing to find out
+// by asking.
+func (h *Hub) decided(p *auth.Principal, action acl.Action, name channel.Name, d acl.Decision) *wire.Fault {
+	h.observer.Decided(action, d)
+	if d.Allowed {
+		return nil
+	}
+	h.observer.Denied(p, action, name, d)
+	h.trace("denied", "acl.denied", p, action, name, d)
+	return &wire.Fault{Code: wire.Forbidden, Message: action.String() + " on " + name.String() + " is not allowed"}
+}
+
+// trace tells the operator who asks for it, at level debug, which rule said no. The client hears only that.
+func (h *Hub) trace(text, event string, p *auth.Principal, action acl.Action, name channel.Name, d acl.Decision) {
+	ctx := context.Background()
+	if !h.log.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	h.log.LogAttrs(ctx, slog.LevelDebug, text,
+		slog.String("event", event), slog.String("tenant", p.Tenant.String()), slog.String("user", p.User),
+		slog.String("action", action.String()), slog.String("channel", name.String()),
+		slog.String("basis", string(d.Basis)), slog.String("rule", d.Rule))
 }

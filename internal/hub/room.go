@@ -37,6 +37,7 @@ type room struct {
 	bytes      int           // of pending
 	dispatches bool          // a dispatcher runs; there is one while there is something to say
 	eased      chan struct{} // closed when pending is short again; made by the first publisher that waits
+	settled    chan struct{} // closed when the dispatcher holds another batch or none; made by whoever leaves while it runs
 }
 
 // group is the subscribers of one dialect, who all get the same bytes.
@@ -72,10 +73,15 @@ func (r *room) group(d wire.Dialect) *group {
 	return &r.groups[len(r.groups)-1]
 }
 
-// remove takes s out and reports whether nobody is left.
-func (r *room) remove(s *Subscription) (empty bool) {
+// remove takes s out and reports whether nobody is left. The dispatcher may hold a batch that was for s too: once settled is closed nothing more comes;
+// it is nil where nothing comes as it is.
+func (r *room) remove(s *Subscription) (empty bool, settled <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.dispatches && r.settled == nil {
+		r.settled = make(chan struct{})
+	}
+	settled = r.settled
 	g := r.group(s.subscriber.Dialect())
 	last := g.members[len(g.members)-1]
 	g.members[s.index] = last
@@ -84,10 +90,10 @@ func (r *room) remove(s *Subscription) (empty bool) {
 	g.members = g.members[:len(g.members)-1]
 	for _, g := range r.groups {
 		if len(g.members) > 0 {
-			return false
+			return false, settled
 		}
 	}
-	return true
+	return true, settled
 }
 
 // enqueue puts m behind what is pending and makes sure that somebody delivers it.
@@ -130,6 +136,10 @@ func (r *room) dispatch(h *Hub) {
 func (r *room) take(w *work) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.settled != nil {
+		close(r.settled)
+		r.settled = nil
+	}
 	if len(r.pending) == 0 {
 		r.dispatches = false
 		if cap(r.pending) > keepPending {

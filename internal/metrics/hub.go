@@ -19,9 +19,14 @@ type hubObserver struct {
 	durations     prometheus.Histogram
 	subscriptions prometheus.Gauge
 	channels      prometheus.Gauge
+	unsubscribed  counters[hub.Ending]
 }
 
 func newHub(f promauto.Factory, d decisions, s sent) hubObserver {
+	endings := make(rows[hub.Ending])
+	for _, e := range hub.Endings {
+		endings.row(e, string(e))
+	}
 	return hubObserver{
 		decisions: d,
 		messages:  s.messages,
@@ -35,6 +40,10 @@ func newHub(f promauto.Factory, d decisions, s sent) hubObserver {
 			.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10),
 		subscriptions: newGauge(f, "subscriptions", "Subscriptions that connections of this node have now."),
 		channels:      newGauge(f, "channels", "Channels that have at least one subscriber on this node now."),
+		unsubscribed: newCounters(f, "unsubscribes_total",
+			"Subscriptions that ended before their connection, by why: the client unsubscribed, its new credential gives no right to the channel, or the tenant's rules "+
+				"give none any more. A peak of policy is a change of rules that takes much away.",
+			label("reason"), endings, other),
 	}
 }
 
@@ -48,6 +57,9 @@ func (o *hubObserver) Delivered(b *hub.Batch) {
 		o.durations.Observe(max(0, b.Done.Sub(m.Time).Seconds()))
 	}
 }
+
+// Unsubscribed implements [hub.Observer].
+func (o *hubObserver) Unsubscribed(why hub.Ending) { o.unsubscribed.of(why).Inc() }
 
 // Subscriptions implements [hub.Observer].
 func (o *hubObserver) Subscriptions(change int) { o.subscriptions.Add(float64(change)) }

@@ -100,8 +100,8 @@ func New(o Options) (*Node, []config.Problem) {
 		return nil, problems
 	}
 	n.gateway = gateway.New(gateway.Config{
-		Door: n.door, Hub: n.hub, Dialects: dialects, Sessions: n.sessions, Age: time.Duration(o.Config.Listen.ConnectionAge),
-		Routes: n.newAPI().Routes, Observer: m.Gateway(), Ready: n.Ready,
+		Door: n.door, Realms: n.realms, Hub: n.hub, Dialects: dialects, Sessions: n.sessions, Age: time.Duration(o.Config.Listen.ConnectionAge),
+		Routes: n.newAPI().Routes, Observer: m.Gateway(), Ready: n.Ready, Log: o.Log,
 	})
 	return n, problems
 }

@@ -16,9 +16,9 @@ import (
 
 // prolong is a Renew that gives ana another time, and only the channels of these patterns to subscribe to.
 func (s *stage) prolong(by time.Duration, patterns ...string) {
-	s.renew = func(_ context.Context, live *session.Session, token string) (*auth.Principal, *realm.Tenant, *wire.Fault) {
+	s.renew = func(_ context.Context, live *session.Session, token string) (*auth.Principal, *wire.Fault) {
 		if token != "good" {
-			return nil, nil, &wire.Fault{Code: wire.Unauthorized, Message: "no"}
+			return nil, &wire.Fault{Code: wire.Unauthorized, Message: "no"}
 		}
 		now := live.Principal()
 		policy, problems := acl.Compile(now.Tenant, []acl.Rule{{Name: "fewer", Allow: []string{"subscribe", "publish"}, Channels: patterns}})
@@ -26,7 +26,8 @@ func (s *stage) prolong(by time.Duration, patterns ...string) {
 			s.t.Error(problems)
 		}
 		p := &auth.Principal{Tenant: tenant.MustParse("acme"), User: "ana", Segment: "ana", Method: auth.Bearer, Expires: time.Now().Add(by)}
-		return p, &realm.Tenant{ID: now.Tenant, Policy: policy, Account: s.realm.Account}, nil
+		s.realm.Store(&realm.Tenant{ID: now.Tenant, Policy: policy, Account: s.realm.Load().Account})
+		return p, nil
 	}
 }
 

@@ -3,13 +3,15 @@ package session
 import (
 	"time"
 
+	"portcullis/internal/channel"
+	"portcullis/internal/hub"
 	"portcullis/internal/wire"
 )
 
 // refresh puts a new token in the place of the credential: the same user, for longer, and perhaps with other rights. What these do not allow any
 // more is unsubscribed. The new principal is known before anybody is asked whether it was revoked, so that a revocation finds one of the two.
 func (s *Session) refresh(r *wire.Request) {
-	p, t, fault := s.renew(s.host.context, s, r.Token)
+	p, fault := s.renew(s.host.context, s, r.Token)
 	if fault != nil {
 		s.answer(r, fault)
 		return
@@ -19,13 +21,25 @@ func (s *Session) refresh(r *wire.Request) {
 	s.clock.warned = false
 	s.mu.Unlock()
 	s.wind(time.Time{})
-	lost := s.member.Renew(t, p)
+	lost := s.member.Renew(p, s.tenants)
 	s.reply(&wire.Reply{Verb: r.Verb, ID: r.ID, Expires: p.Expires})
-	for _, name := range lost {
-		s.notice(&wire.Notice{Kind: wire.Unsubscribed, Channel: name.String(), Fault: &wire.Fault{
-			Code: wire.Forbidden, Message: "subscribe on " + name.String() + " is not allowed any more",
-		}})
-	}
+	s.Tell(lost)
 	s.host.observer.Renewed(s.id, s.remote, p)
 	s.renewed(s)
 }
+
+// Follow brings the session's rights up to date with its tenant as it is now. The channels that it lost it has left already; Tell must be called with them, nil
+// or not, before the client can subscribe again. Whoever follows for many sessions has all of them leave before it waits for the first.
+func (s *Session) Follow() (lost *hub.Loss) { return s.member.Renew(nil, s.tenants) }
+
+// Tell tells the client, by one notice each, of the channels that it lost, once nothing of them can arrive any more. It waits for that.
+func (s *Session) Tell(lost *hub.Loss) {
+	lost.Tell(func(name channel.Name) {
+		s.notice(&wire.Notice{Kind: wire.Unsubscribed, Channel: name.String(), Fault: &wire.Fault{
+			Code: wire.Forbidden, Message: "subscribe on " + name.String() + " is not allowed any more",
+		}})
+	})
+}
+
+// Channels returns the names that the client is subscribed to, in no order.
+func (s *Session) Channels() []channel.Name { return s.member.Channels() }

@@ -1,7 +1,7 @@
 // Package session runs one client's connection from its welcome to its goodbye.
 //
-// Two parties move a session: its reading goroutine, which Run is, and the hands that it waits for own the requests and the subscriptions;
-// everybody else, the hub's dispatchers, the clock and the roster, may only Deliver and End.
+// Two parties move a session: its reading goroutine, which Run is, and the hands that it waits for own the requests;
+// everybody else, the hub's dispatchers, the clock and the roster, may only Deliver, Follow and End.
 package session
 
 import (
@@ -14,6 +14,7 @@ import (
 	"portcullis/internal/auth"
 	"portcullis/internal/hub"
 	"portcullis/internal/realm"
+	"portcullis/internal/tenant"
 	"portcullis/internal/wire"
 )
 
@@ -52,9 +53,10 @@ type Session struct {
 	pingEvery time.Duration
 	renew     Renew
 	renewed   func(*Session)
+	tenants   func(tenant.ID) *realm.Tenant
+	member    *hub.Member
 
 	// Owned by Run, and by the hands that it waits for.
-	member   *hub.Member
 	refusals *refusals
 	requests uint64
 
@@ -70,9 +72,9 @@ type Session struct {
 	goodbye *goodbye
 }
 
-// Renew verifies a token that a client sends in the place of the credential that it came with. It returns whom the token speaks for, and the tenant as it
-// is now, or the answer to whoever sent it. It may wait for its turn to compute.
-type Renew func(ctx context.Context, s *Session, token string) (*auth.Principal, *realm.Tenant, *wire.Fault)
+// Renew verifies a token that a client sends in the place of the credential that it came with. It returns whom the token speaks for, or the answer to whoever
+// sent it. It may wait for its turn to compute.
+type Renew func(ctx context.Context, s *Session, token string) (*auth.Principal, *wire.Fault)
 
 // goodbye is the end that somebody other than the client decided on.
 type goodbye struct {
@@ -93,6 +95,8 @@ type Config struct {
 	// Renew serves refresh. Renewed hears that the session's principal is another one.
 	Renew   Renew
 	Renewed func(*Session)
+	// Tenants says what a tenant is now, nil when it is gone.
+	Tenants func(tenant.ID) *realm.Tenant
 	// Join makes the session a member of the hub, which the session leaves at its end.
 	Join func(hub.Subscriber) *hub.Member
 }
@@ -101,7 +105,7 @@ type Config struct {
 func New(h *Host, c Config) *Session {
 	s := &Session{
 		host: h, id: c.ID, remote: c.Remote, socket: c.Socket, dialect: c.Dialect, codec: c.Dialect.Open(),
-		welcome: c.Limits, opened: time.Now(), pingEvery: jitter(PingEvery), renew: c.Renew, renewed: c.Renewed,
+		welcome: c.Limits, opened: time.Now(), pingEvery: jitter(PingEvery), renew: c.Renew, renewed: c.Renewed, tenants: c.Tenants,
 	}
 	s.principal.Store(c.Principal)
 	if c.Age > 0 {

@@ -62,6 +62,7 @@ type quiet struct{}
 
 func (quiet) Decided(acl.Action, acl.Decision)                               {}
 func (quiet) Denied(*auth.Principal, acl.Action, channel.Name, acl.Decision) {}
+func (quiet) Unsubscribed(hub.Ending)                                        {}
 func (quiet) Delivered(*hub.Batch)                                           {}
 func (quiet) Subscriptions(int)                                              {}
 func (quiet) Channels(int)                                                   {}
@@ -77,8 +78,8 @@ type stage struct {
 	expires time.Duration
 	age     time.Duration
 	renew   session.Renew
-	renewed atomic.Int32 // how often a session said that it is somebody new
-	realm   *realm.Tenant
+	renewed atomic.Int32                 // how often a session said that it is somebody new
+	realm   atomic.Pointer[realm.Tenant] // as the tenant is now
 
 	sessions chan *session.Session
 }
@@ -88,8 +89,8 @@ func newStage(t *testing.T) *stage {
 		t: t, book: new(book), log: new(bytes.Buffer), net: testnet.Listen(), dialect: wirejson.Dialect{},
 		limits: limit.Limits{MessageSize: 1024}, expires: time.Hour, sessions: make(chan *session.Session, 10),
 	}
-	s.renew = func(context.Context, *session.Session, string) (*auth.Principal, *realm.Tenant, *wire.Fault) {
-		return nil, nil, &wire.Fault{Code: wire.NotAvailable, Message: "refresh is not available here"}
+	s.renew = func(context.Context, *session.Session, string) (*auth.Principal, *wire.Fault) {
+		return nil, &wire.Fault{Code: wire.NotAvailable, Message: "refresh is not available here"}
 	}
 	h := hub.New(memory.New(), quiet{}, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.Background())
@@ -129,13 +130,14 @@ func (s *stage) play(host *session.Host, h *hub.Hub, conn *socket.Conn) *session
 	}
 	r := &realm.Tenant{ID: id, Policy: policy, Account: limit.NewTenant(s.limits)}
 	p := &auth.Principal{Tenant: id, User: "ana", Segment: "ana", Method: auth.Bearer, Expires: time.Now().Add(s.expires)}
-	s.realm = r
+	s.realm.Store(r)
 	place, _ := r.Account.Enter("ana")
 	return session.New(host, session.Config{
 		ID: "c_1", Remote: "192.0.2.1:5", Socket: conn, Dialect: s.dialect, Principal: p,
 		Limits: wire.Limits{MessageSize: s.limits.MessageSize},
 		Age:    s.age, Renew: s.renew, Renewed: func(*session.Session) { s.renewed.Add(1) },
-		Join: func(e hub.Subscriber) *hub.Member { return h.Join(r, p, place, "c_1", e) },
+		Tenants: func(tenant.ID) *realm.Tenant { return s.realm.Load() },
+		Join:    func(e hub.Subscriber) *hub.Member { return h.Join(r, p, place, "c_1", e) },
 	})
 }
 

@@ -157,32 +157,32 @@ type Inside struct {
 
 // Renew verifies a token for a client that is in already, in the place of the credential that it has. A refusal is an attempt like others, which the
 // connection's id finds in the log.
-func (d *Door) Renew(ctx context.Context, in Inside, token string) (*auth.Principal, *realm.Tenant, error) {
+func (d *Door) Renew(ctx context.Context, in Inside, token string) (*auth.Principal, error) {
 	c := &Caller{Purpose: Refresh, Started: time.Now(), Principal: in.Principal}
 	c.Address, c.Proxied = addressIn(in.Remote)
-	p, t, err := d.renew(ctx, in.Principal, token, c.Started)
+	p, err := d.renew(ctx, in.Principal, token, c.Started)
 	if err != nil {
 		d.record(ctx, in.Remote, c, AnswerTo(err), err, in.Connection)
-		return nil, nil, err
+		return nil, err
 	}
 	d.Accept(c)
-	return p, t, nil
+	return p, nil
 }
 
 // renew asks everything. The certificate that the client showed is still its own.
-func (d *Door) renew(ctx context.Context, now *auth.Principal, token string, at time.Time) (*auth.Principal, *realm.Tenant, error) {
-	p, t, err := d.config.Realms.Current().Authenticate(ctx, auth.Credential{Method: auth.Bearer, Token: token, Shown: now.Certificate}, at)
+func (d *Door) renew(ctx context.Context, now *auth.Principal, token string, at time.Time) (*auth.Principal, error) {
+	p, _, err := d.config.Realms.Current().Authenticate(ctx, auth.Credential{Method: auth.Bearer, Token: token, Shown: now.Certificate}, at)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := sameUser(now, p); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := d.config.Ledger.Check(p, at); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	p.Method = now.Method
-	return p, t, nil
+	return p, nil
 }
 
 // Ended reports whether the right of somebody who is in has ended before its time, and how the connection is closed for it.

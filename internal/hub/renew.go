@@ -1,0 +1,112 @@
+package hub
+
+import (
+	"portcullis/internal/acl"
+	"portcullis/internal/auth"
+	"portcullis/internal/channel"
+	"portcullis/internal/realm"
+	"portcullis/internal/tenant"
+)
+
+// Ending says why a subscription ended before its connection. The set is closed: it is a metric label.
+type Ending string
+
+// The endings.
+const (
+	ByClient  Ending = "client"  // who unsubscribed
+	ByRefresh Ending = "refresh" // the new credential gives no right to it
+	ByPolicy  Ending = "policy"  // the tenant's rules give no right to it any more
+)
+
+// Endings lists every ending, for label sets that are created at zero.
+var Endings = []Ending{ByClient, ByRefresh, ByPolicy}
+
+// Loss is subscriptions that a member lost. It has left their rooms, and must be told of them.
+type Loss struct {
+	member  *Member
+	names   []channel.Name
+	settled []<-chan struct{}
+}
+
+// taken is a subscription that a policy took, and why.
+type taken struct {
+	name     channel.Name
+	decision acl.Decision
+}
+
+// Renew makes the member speak for p, nil for whom it speaks for already, of its tenant as tenants says it is now, and takes from it the subscriptions that
+// its rights do not allow any more. It is nil where nothing is lost; a loss must be told, and until then the member subscribes to nothing.
+//
+// tenants is asked while no other Renew of the member runs, so that the newest answer is the one that stays.
+func (m *Member) Renew(p *auth.Principal, tenants func(tenant.ID) *realm.Tenant) *Loss {
+	m.lock()
+	loss, all := m.renew(p, tenants)
+	p = m.rights.principal
+	m.mu.Unlock()
+	for _, t := range all {
+		m.hub.trace("subscription lost", "acl.lost", p, acl.Subscribe, t.name, t.decision)
+	}
+	return loss
+}
+
+// renew is Renew for a caller that holds mu.
+func (m *Member) renew(p *auth.Principal, tenants func(tenant.ID) *realm.Tenant) (*Loss, []taken) {
+	was, why := m.rights, ByPolicy
+	if p != nil {
+		m.rights.principal, why = p, ByRefresh
+	}
+	t := tenants(was.principal.Tenant)
+	if t == nil { // it is gone, and the session about to end
+		return nil, nil
+	}
+	if m.rights.tenant = t; m.rights.principal == was.principal && t.Policy == was.tenant.Policy {
+		return nil, nil
+	}
+	var all []taken
+	for s := range m.subscriptions.all() {
+		name := s.room.ref.Name
+		if d := m.rights.decide(acl.Subscribe, name); !d.Allowed {
+			all = append(all, taken{name, d})
+		}
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	loss := &Loss{member: m}
+	m.untold = make(chan struct{})
+	for _, t := range all {
+		loss.names = append(loss.names, t.name)
+		if settled := m.hub.leave(m.subscriptions.remove(t.name)); settled != nil {
+			loss.settled = append(loss.settled, settled)
+		}
+		m.hub.observer.Unsubscribed(why)
+	}
+	return loss, all
+}
+
+// Len is how many subscriptions were lost.
+func (l *Loss) Len() int {
+	if l == nil {
+		return 0
+	}
+	return len(l.names)
+}
+
+// Tell waits until nothing of what was lost is being delivered any more, calls tell for each channel, and lets the member subscribe again. It is called once. The
+// wait is for dispatchers, which never wait for a client.
+func (l *Loss) Tell(tell func(channel.Name)) {
+	if l == nil {
+		return
+	}
+	for _, settled := range l.settled {
+		<-settled
+	}
+	for _, name := range l.names {
+		tell(name)
+	}
+	m := l.member
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	close(m.untold)
+	m.untold = nil
+}
