@@ -11,10 +11,8 @@ func (t *Tenant) check() (problems []Problem) {
 	}
 	t.checkIssuers(add)
 	t.checkCertificates(add)
-	if burst := 2 * int(t.Limits.BytesPerSecondPerConnection); burst != Unlimited && int(t.Limits.MessageSize) > burst {
-		add(t.Problem("limits.message_size", "%v does not fit into the burst of bytes_per_second_per_connection, which is %v; "+
-			"make the one smaller or the other larger", t.Limits.MessageSize, Size(burst)))
-	}
+	t.checkMessageSize("bytes_per_second", t.Limits.BytesPerSecond, add)
+	t.checkMessageSize("bytes_per_second_per_connection", t.Limits.BytesPerSecondPerConnection, add)
 	if len(t.Rules) == 0 && (t.Rules != nil || !t.has("rules")) {
 		add(t.Warning("rules", "there are none, so that nobody may do anything; add a rule with allow"))
 	}
@@ -28,4 +26,12 @@ func (t *Tenant) check() (problems []Problem) {
 		}
 	}
 	return problems
+}
+
+// checkMessageSize finds a message that may be sent and would always be too much for a rate.
+func (t *Tenant) checkMessageSize(rate string, perSecond ByteLimit, add func(Problem)) {
+	if burst := 2 * int(perSecond); burst != Unlimited && int(t.Limits.MessageSize) > burst {
+		add(t.Problem("limits.message_size", "%v does not fit into the burst of %s, which is %v; "+
+			"make the one smaller or the other larger", t.Limits.MessageSize, rate, Size(burst)))
+	}
 }

@@ -116,11 +116,15 @@ type Limits struct {
 	// Open connections of one user. Default 20.
 	ConnectionsPerUser Limit `yaml:"connections_per_user" default:"20"`
 
+	// Connections that are let in. One too many is told to come again later. It is as fast as a node that is being stopped sends clients on: set it well
+	// above what your deploys bring. Default 500.
+	ConnectionsPerSecond Limit `yaml:"connections_per_second" default:"500"`
+
 	// Channels that one connection may be subscribed to. Default 100.
 	SubscriptionsPerConnection Limit `yaml:"subscriptions_per_connection" default:"100"`
 
 	// The largest message of a client, in bytes. Default 64KiB, at least 512, at most 512KiB: half of what is kept for a slow reader.
-	// It must fit into the burst of bytes_per_second_per_connection.
+	// It must fit into the bursts of bytes_per_second and bytes_per_second_per_connection.
 	MessageSize Size `yaml:"message_size" default:"64KiB" min:"512" max:"512KiB"`
 
 	// Messages of all clients together. Default 2000.
@@ -131,6 +135,9 @@ type Limits struct {
 
 	// Messages of one connection. Default 50.
 	MessagesPerSecondPerConnection Limit `yaml:"messages_per_second_per_connection" default:"50"`
+
+	// Bytes that all clients together may send. Default 16MiB: 2,000 messages a second of 8 KiB.
+	BytesPerSecond ByteLimit `yaml:"bytes_per_second" default:"16MiB"`
 
 	// Bytes that one connection may send. Default 1MiB.
 	BytesPerSecondPerConnection ByteLimit `yaml:"bytes_per_second_per_connection" default:"1MiB"`

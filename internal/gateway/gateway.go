@@ -119,9 +119,9 @@ func (g *Gateway) connect(w http.ResponseWriter, r *http.Request) {
 		g.config.Door.Refuse(w, r, a.caller, err)
 		return
 	}
-	place, full := a.caller.Tenant.Account.Enter(a.caller.Principal.User)
+	place, over := a.caller.Tenant.Account.Enter(a.caller.Principal.User)
 	if place == nil {
-		g.config.Door.Refuse(w, r, a.caller, noPlace(full))
+		g.config.Door.Refuse(w, r, a.caller, noPlace(over))
 		return
 	}
 	answered, err := g.enter(w, r, a, place)

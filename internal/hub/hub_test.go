@@ -125,9 +125,9 @@ func open(t testing.TB, limits limit.Limits) *house {
 func (h *house) enter(t testing.TB, tenantName, user string, e *ear) *hub.Member {
 	t.Helper()
 	r := h.tenants[tenantName]
-	place, full := r.Account.Enter(user)
-	if full != "" {
-		t.Fatalf("%s finds the %s full", user, full)
+	place, over := r.Account.Enter(user)
+	if over.Any() {
+		t.Fatalf("%s finds no place: %s", user, over.Text())
 	}
 	if e.dialect == nil {
 		e.dialect = h.dialect

@@ -84,11 +84,11 @@ func (m *Member) lock() {
 
 // Admit counts one request of size bytes against every limit that it may reach.
 func (m *Member) Admit(now time.Time, size int) *wire.Fault {
-	scope, retry := m.place.Message(now, size)
-	if scope == "" {
+	over := m.place.Message(now, size)
+	if !over.Any() {
 		return nil
 	}
-	return &wire.Fault{Code: wire.RateLimited, Message: "too many messages for this " + string(scope), Retry: retry}
+	return &wire.Fault{Code: wire.RateLimited, Message: over.Text(), Retry: over.Retry}
 }
 
 // Echo says whether the member may echo on a channel. The answer is the session's: nothing of it leaves the connection.

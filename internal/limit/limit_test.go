@@ -75,21 +75,21 @@ func TestUnlimitedIsNil(t *testing.T) {
 
 func TestPlacesAreCountedPerUserAndTenant(t *testing.T) {
 	tenant := limit.NewTenant(limit.Limits{Connections: 3, ConnectionsPerUser: 2})
-	enter := func(user string, want limit.Scope) *limit.Place {
+	enter := func(user string, want limit.Quota) *limit.Place {
 		t.Helper()
-		p, full := tenant.Enter(user)
-		if full != want {
-			t.Fatalf("%s enters: got %q full, want %q", user, full, want)
+		p, over := tenant.Enter(user)
+		if over.Quota != want {
+			t.Fatalf("%s enters: got %q reached, want %q", user, over.Quota, want)
 		}
 		return p
 	}
-	first := enter("ana", "")
-	enter("ana", "")
-	enter("ana", limit.PerUser)
-	enter("bob", "")
-	enter("eve", limit.PerTenant)
+	first := enter("ana", 0)
+	enter("ana", 0)
+	enter("ana", limit.ConnectionsPerUser)
+	enter("bob", 0)
+	enter("eve", limit.Connections)
 	first.Leave()
-	enter("ana", "")
+	enter("ana", 0)
 	if got := tenant.Connections(); got != 3 {
 		t.Errorf("got %d connections, want 3", got)
 	}
@@ -99,19 +99,18 @@ func TestPlacesAreCountedPerUserAndTenant(t *testing.T) {
 func TestAUserThatComesBackDoesNotStartAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tenant := limit.NewTenant(limit.Limits{MessagesPerSecondPerUser: 1})
-		send := func() limit.Scope {
+		send := func() limit.Quota {
 			p, _ := tenant.Enter("ana")
 			defer p.Leave()
-			scope, _ := p.Message(time.Now(), 1)
-			return scope
+			return p.Message(time.Now(), 1).Quota
 		}
-		for i, want := range []limit.Scope{"", "", limit.PerUser, limit.PerUser} {
+		for i, want := range []limit.Quota{0, 0, limit.MessagesPerSecondPerUser, limit.MessagesPerSecondPerUser} {
 			if got := send(); got != want {
 				t.Errorf("message %d: got %q, want %q", i+1, got, want)
 			}
 		}
 		time.Sleep(3 * time.Second)
-		if got := send(); got != "" {
+		if got := send(); got != 0 {
 			t.Errorf("got %q after a pause, want none", got)
 		}
 	})
@@ -137,20 +136,21 @@ func TestAMessageIsCountedAgainstTheNarrowestLimitFirst(t *testing.T) {
 		name   string
 		limits limit.Limits
 		size   int
-		want   limit.Scope
+		want   limit.Quota
 	}{
-		{"the connection's messages", limit.Limits{MessagesPerSecondPerConn: 1, MessagesPerSecond: 1}, 1, limit.Connection},
-		{"the connection's bytes", limit.Limits{BytesPerSecondPerConn: 10, MessagesPerSecond: 1}, 8, limit.Connection},
-		{"the user's messages", limit.Limits{MessagesPerSecondPerUser: 1, MessagesPerSecond: 1}, 1, limit.PerUser},
-		{"the tenant's messages", limit.Limits{MessagesPerSecond: 1}, 1, limit.PerTenant},
-		{"nothing", limit.Limits{}, 1 << 30, ""},
+		{"the connection's messages", limit.Limits{MessagesPerSecondPerConn: 1, MessagesPerSecond: 1}, 1, limit.MessagesPerSecondPerConnection},
+		{"the connection's bytes", limit.Limits{BytesPerSecondPerConn: 10, MessagesPerSecond: 1}, 8, limit.BytesPerSecondPerConnection},
+		{"the user's messages", limit.Limits{MessagesPerSecondPerUser: 1, MessagesPerSecond: 1}, 1, limit.MessagesPerSecondPerUser},
+		{"the tenant's messages", limit.Limits{MessagesPerSecond: 1, BytesPerSecond: 1}, 1, limit.MessagesPerSecond},
+		{"the tenant's bytes", limit.Limits{BytesPerSecond: 10}, 8, limit.BytesPerSecond},
+		{"nothing", limit.Limits{}, 1 << 30, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p, _ := limit.NewTenant(tt.limits).Enter("ana")
 			p.Message(noon, tt.size)
 			p.Message(noon, tt.size)
-			if got, _ := p.Message(noon, tt.size); got != tt.want {
+			if got := p.Message(noon, tt.size).Quota; got != tt.want {
 				t.Errorf("the third message: got %q, want %q", got, tt.want)
 			}
 		})

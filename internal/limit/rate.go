@@ -28,6 +28,27 @@ func NewRate(perSecond int) *Rate {
 	return &Rate{bucket: *rate.NewLimiter(rate.Limit(perSecond), 2*perSecond)}
 }
 
+// adjusted returns r with another rate, or what takes its place. What was used of it stays used; what was never counted begins whole.
+func adjusted(r *Rate, perSecond int) *Rate {
+	if r == nil || perSecond == Unlimited {
+		return NewRate(perSecond)
+	}
+	r.set(time.Now(), perSecond)
+	return r
+}
+
+// set changes the rate from now on.
+func (r *Rate) set(now time.Time, perSecond int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.bucket.Limit() == rate.Limit(perSecond) {
+		return
+	}
+	now = r.forward(now)
+	r.bucket.SetLimitAt(now, rate.Limit(perSecond))
+	r.bucket.SetBurstAt(now, 2*perSecond)
+}
+
 // Take takes n at now. When that is too much it takes nothing, and says after how long n would be there; more than a burst
 // never is, and asking for it again after a second is as good as any answer.
 func (r *Rate) Take(now time.Time, n int) (retry time.Duration, ok bool) {

@@ -2,6 +2,7 @@ package limit
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -9,19 +10,19 @@ import (
 type Limits struct {
 	Connections              int
 	ConnectionsPerUser       int
+	ConnectionsPerSecond     int // handshakes that were accepted
 	SubscriptionsPerConn     int
 	MessageSize              int // bytes of one message
 	MessagesPerSecond        int
 	MessagesPerSecondPerUser int
 	MessagesPerSecondPerConn int
+	BytesPerSecond           int // that its clients send
 	BytesPerSecondPerConn    int
 }
 
-// Tenant is the account of one tenant on this node.
+// Tenant is the account of one tenant on this node. It outlives a change of the tenant's limits, and all that its clients hold stands in it.
 type Tenant struct {
-	// Set by NewTenant, then read-only.
-	limits   Limits
-	messages *Rate
+	terms atomic.Pointer[terms]
 
 	// Guarded by mu.
 	mu          sync.Mutex
@@ -30,63 +31,103 @@ type Tenant struct {
 	left        int // users without a place since the last look
 }
 
+// terms are a tenant's limits at one time, and the rates that are shared by all its clients. Nobody changes them: a change makes new ones, with the same rates set anew.
+type terms struct {
+	limits                    Limits
+	messages, bytes, arrivals *Rate
+}
+
 // User is the account of one user of a tenant. It outlives the user's last place until its rate is full again: whoever reconnects
 // does not start anew.
 type User struct {
-	messages    *Rate
+	messages    atomic.Pointer[Rate]
 	connections int // guarded by the tenant's mu
 }
 
 // NewTenant returns an account on which nothing is used.
 func NewTenant(l Limits) *Tenant {
-	return &Tenant{limits: l, messages: NewRate(l.MessagesPerSecond), users: make(map[string]*User)}
+	t := &Tenant{users: make(map[string]*User)}
+	t.terms.Store(new(terms).with(l))
+	return t
+}
+
+// with returns the terms that follow on t, with other limits. What was used of a rate stays used.
+func (t *terms) with(l Limits) *terms {
+	return &terms{
+		limits:   l,
+		messages: adjusted(t.messages, l.MessagesPerSecond),
+		bytes:    adjusted(t.bytes, l.BytesPerSecond),
+		arrivals: adjusted(t.arrivals, l.ConnectionsPerSecond),
+	}
 }
 
 // Limits returns what the tenant may use.
-func (t *Tenant) Limits() Limits { return t.limits }
+func (t *Tenant) Limits() Limits { return t.terms.Load().limits }
 
-// Scope says whose limit was reached. The set is closed: it is a metric label.
-type Scope string
+// Set changes what the tenant may use, from now on and for everybody who is there. Nobody loses a place or a subscription for it: where more is held than the
+// new limits allow, nothing new is given until enough was given back. The size of messages is each connection's own, as its welcome said.
+func (t *Tenant) Set(l Limits) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	before := t.terms.Load()
+	if before.limits == l {
+		return
+	}
+	t.terms.Store(before.with(l))
+	if before.limits.MessagesPerSecondPerUser == l.MessagesPerSecondPerUser {
+		return
+	}
+	for _, u := range t.users {
+		u.messages.Store(adjusted(u.messages.Load(), l.MessagesPerSecondPerUser))
+	}
+}
 
-// The scopes.
-const (
-	Connection Scope = "connection"
-	PerUser    Scope = "user"
-	PerTenant  Scope = "tenant"
-)
-
-// Place is one connection's hold on its tenant's and its user's account.
+// Place is one connection's hold on its tenant's and its user's account. Message is for one goroutine at a time.
 type Place struct {
 	tenant *Tenant
 	name   string
 	user   *User
 
-	// The connection's own account.
+	// The connection's own account, and the terms that its rates follow.
+	terms           *terms
 	messages, bytes *Rate
 }
 
-// Enter takes a place for a connection of the named user. When there is none it says whose limit was reached. Leave gives the place back.
-func (t *Tenant) Enter(user string) (place *Place, full Scope) {
+// Enter takes a place for a connection of the named user. When there is none it says which limit was reached. Leave gives the place back.
+func (t *Tenant) Enter(user string) (*Place, Over) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.limits.Connections != Unlimited && t.connections >= t.limits.Connections {
-		return nil, PerTenant
+	now := t.terms.Load()
+	if full(now.limits.Connections, t.connections) {
+		return nil, Over{Quota: Connections}
 	}
 	u := t.users[user]
 	if u == nil {
-		u = &User{messages: NewRate(t.limits.MessagesPerSecondPerUser)}
+		u = new(User)
+		u.messages.Store(NewRate(now.limits.MessagesPerSecondPerUser))
 	}
-	if t.limits.ConnectionsPerUser != Unlimited && u.connections >= t.limits.ConnectionsPerUser {
-		return nil, PerUser
+	if full(now.limits.ConnectionsPerUser, u.connections) {
+		return nil, Over{Quota: ConnectionsPerUser}
+	}
+	if retry, ok := now.arrivals.Take(time.Now(), 1); !ok { // last, so that whoever finds no place uses up nothing
+		return nil, Over{ConnectionsPerSecond, retry}
 	}
 	t.users[user] = u
 	u.connections++
 	t.connections++
-	return &Place{
-		tenant: t, name: user, user: u,
-		messages: NewRate(t.limits.MessagesPerSecondPerConn),
-		bytes:    NewRate(t.limits.BytesPerSecondPerConn),
-	}, ""
+	p := &Place{tenant: t, name: user, user: u}
+	p.follow(now)
+	return p, Over{}
+}
+
+// full reports whether a limit leaves no place beside those that are used.
+func full(most, used int) bool { return most != Unlimited && used >= most }
+
+// follow sets the connection's own rates as its tenant's terms have them.
+func (p *Place) follow(t *terms) {
+	p.terms = t
+	p.messages = adjusted(p.messages, t.limits.MessagesPerSecondPerConn)
+	p.bytes = adjusted(p.bytes, t.limits.BytesPerSecondPerConn)
 }
 
 // Leave gives the place back. It is called once.
@@ -111,7 +152,7 @@ func (t *Tenant) forget(now time.Time) {
 		if u.connections > 0 {
 			continue
 		}
-		if u.messages.full(now) {
+		if u.messages.Load().full(now) {
 			delete(t.users, name)
 		}
 	}
@@ -125,20 +166,27 @@ func (t *Tenant) Connections() int {
 }
 
 // Message counts one message of size bytes against the connection, its user and its tenant, in this order, so that a
-// connection over its own limit takes nothing from the others. When one is over it returns whose limit that is and
-// after how long a retry helps; scope is empty when none is.
-func (p *Place) Message(now time.Time, size int) (scope Scope, retry time.Duration) {
+// connection over its own limit takes nothing from the others. When one is over it returns which limit that is and
+// after how long a retry helps.
+func (p *Place) Message(now time.Time, size int) Over {
+	terms := p.tenant.terms.Load()
+	if terms != p.terms {
+		p.follow(terms)
+	}
 	if retry, ok := p.messages.Take(now, 1); !ok {
-		return Connection, retry
+		return Over{MessagesPerSecondPerConnection, retry}
 	}
 	if retry, ok := p.bytes.Take(now, size); !ok {
-		return Connection, retry
+		return Over{BytesPerSecondPerConnection, retry}
 	}
-	if retry, ok := p.user.messages.Take(now, 1); !ok {
-		return PerUser, retry
+	if retry, ok := p.user.messages.Load().Take(now, 1); !ok {
+		return Over{MessagesPerSecondPerUser, retry}
 	}
-	if retry, ok := p.tenant.messages.Take(now, 1); !ok {
-		return PerTenant, retry
+	if retry, ok := terms.messages.Take(now, 1); !ok {
+		return Over{MessagesPerSecond, retry}
 	}
-	return "", 0
+	if retry, ok := terms.bytes.Take(now, size); !ok {
+		return Over{BytesPerSecond, retry}
+	}
+	return Over{}
 }

@@ -98,11 +98,13 @@ func limitsOf(l config.Limits) limit.Limits {
 	return limit.Limits{
 		Connections:              int(l.Connections),
 		ConnectionsPerUser:       int(l.ConnectionsPerUser),
+		ConnectionsPerSecond:     int(l.ConnectionsPerSecond),
 		SubscriptionsPerConn:     int(l.SubscriptionsPerConnection),
 		MessageSize:              int(l.MessageSize),
 		MessagesPerSecond:        int(l.MessagesPerSecond),
 		MessagesPerSecondPerUser: int(l.MessagesPerSecondPerUser),
 		MessagesPerSecondPerConn: int(l.MessagesPerSecondPerConnection),
+		BytesPerSecond:           int(l.BytesPerSecond),
 		BytesPerSecondPerConn:    int(l.BytesPerSecondPerConnection),
 	}
 }

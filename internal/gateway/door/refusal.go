@@ -18,6 +18,7 @@ const (
 	OriginRefused   auth.Reason = "origin_refused"
 	TenantFull      auth.Reason = "connection_limit_tenant"
 	UserFull        auth.Reason = "connection_limit_user"
+	TenantRate      auth.Reason = "connection_rate_tenant"
 	EchoForbidden   auth.Reason = "echo_forbidden"
 	OtherUser       auth.Reason = "other_user" // a refresh by somebody else's token, or by an older one
 	ManageForbidden auth.Reason = "manage_forbidden"
@@ -92,8 +93,9 @@ var Answers = []Answer{
 	{auth.EngineAway, wire.Unavailable, ServerFault, "the gateway cannot ask its engine whether the credential is still good: try again"},
 	{auth.Overloaded, wire.Unavailable, ServerFault, "the gateway is verifying as many credentials as it can: try again"},
 	{OriginRefused, wire.OriginRefused, ClientFault, "pages of this origin may not connect: the operator adds it to the tenant's origins"},
-	{TenantFull, wire.QuotaExceeded, ClientFault, "the tenant has as many connections as it may have"},
-	{UserFull, wire.QuotaExceeded, ClientFault, "the user has as many connections as it may have: close one first"},
+	{TenantFull, wire.QuotaExceeded, ClientFault, ""},
+	{UserFull, wire.QuotaExceeded, ClientFault, ""},
+	{TenantRate, wire.RateLimited, ClientFault, ""},
 	{BadSubprotocol, wire.BadHandshake, ClientFault, ""},
 	{EchoForbidden, wire.Forbidden, ClientFault, "echo on channel echo is not allowed, and this subprotocol does nothing else"},
 	{OtherUser, wire.Forbidden, ClientFault, ""},
@@ -111,6 +113,11 @@ func Reject(reason auth.Reason, format string, args ...any) error {
 type passing struct {
 	auth.Refusal
 	retry time.Duration
+}
+
+// Later is [Reject] for what passes by itself.
+func Later(reason auth.Reason, retry time.Duration, format string, args ...any) error {
+	return limited(reason, retry, format, args...)
 }
 
 func limited(reason auth.Reason, retry time.Duration, format string, args ...any) error {
