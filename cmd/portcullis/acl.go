@@ -20,8 +20,8 @@ func aclTestCommand(s *shell) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use: "test --config FILE", Short: "Run the tests of the rules, and tell which rule decides each",
-		Long: `Put every expectation under tests: to the rules of its tenant, and print the answer and the rule that decides. The exit code is 1 when one
-does not hold; serve refuses such a configuration.`,
+		Long: `Put every expectation under tests: to the rules of its tenant, and those of a candidate to the candidate's, and print the answer and the rule
+that decides. The exit code is 1 when one does not hold; serve refuses such a configuration.`,
 		Example: `  portcullis acl test --config portcullis.yaml
   portcullis acl test --config portcullis.yaml --json`,
 		Args: takes(),
@@ -45,6 +45,8 @@ type answer struct {
 	File   string `json:"file"`
 	Line   int    `json:"line"`
 	Column int    `json:"column"`
+	// Candidate says that it was asked of the rules on trial.
+	Candidate bool `json:"candidate,omitempty"`
 }
 
 func (s *shell) aclTest(file string, asJSON bool) error {
@@ -81,28 +83,43 @@ func (s *shell) aclTest(file string, asJSON bool) error {
 	return nil
 }
 
-// ask puts a tenant's tests to its rules. Problems are what is wrong with the rules or the tests themselves, not an expectation that
-// does not hold.
+// ask puts a tenant's tests to its rules, and those of its candidate to the candidate's. Problems are what is wrong with the rules or the tests themselves, not an
+// expectation that does not hold.
 func ask(c *config.Tenant) (answers []answer, problems []config.Problem) {
 	id, err := tenant.Parse(c.ID)
 	if err != nil {
 		return nil, []config.Problem{c.Problem("id", "%v", err)}
 	}
 	policy, faults := realm.Policy(id, c)
+	answers, problems = put(c, policy, faults, realm.Tests(c), func(path string) string { return path })
+	if c.Candidate != nil {
+		policy, faults = realm.Candidate(id, c)
+		more, others := put(c, policy, faults, realm.CandidateTests(c), realm.CandidatePath)
+		for i := range more {
+			more[i].Candidate = true
+		}
+		answers, problems = append(answers, more...), append(problems, others...)
+	}
+	return answers, problems
+}
+
+// put puts tests to one policy, nil where its rules have faults. at says where in c a path of the policy stands.
+func put(c *config.Tenant, policy *acl.Policy, faults []acl.Problem, tests []acl.Test, at func(string) string) (answers []answer, problems []config.Problem) {
 	if policy != nil {
 		broken := make(map[string]bool)
-		for _, a := range policy.Answers(realm.Tests(c)) {
-			answers = append(answers, answerOf(c, a))
+		for _, a := range policy.Answers(tests) {
 			broken[a.Path] = !a.Holds()
+			a.Path = at(a.Path)
+			answers = append(answers, answerOf(c, a))
 		}
-		for _, p := range policy.RunTests(realm.Tests(c)) {
+		for _, p := range policy.RunTests(tests) {
 			if !broken[p.Path] {
 				faults = append(faults, p)
 			}
 		}
 	}
 	for _, p := range faults {
-		problems = append(problems, c.Problem(p.Path, "%s", p.Message))
+		problems = append(problems, c.Problem(at(p.Path), "%s", p.Message))
 	}
 	return answers, problems
 }
@@ -122,10 +139,14 @@ func (a *answer) print(s *shell) {
 	if a.Rule != "" {
 		by = fmt.Sprintf("by rule %q", a.Rule)
 	}
+	of := a.Tenant
+	if a.Candidate {
+		of += " (candidate)"
+	}
 	if a.OK {
-		fmt.Fprintf(s.stdout, "ok    %s: %s: %s is %s %s\n", a.Tenant, a.User, a.Entry, a.Got, by)
+		fmt.Fprintf(s.stdout, "ok    %s: %s: %s is %s %s\n", of, a.User, a.Entry, a.Got, by)
 		return
 	}
-	fmt.Fprintf(s.stdout, "FAIL  %s: %s: %s is %s %s, and should be %s (%s:%d:%d)\n", a.Tenant, a.User, a.Entry, a.Got, by, a.Want,
+	fmt.Fprintf(s.stdout, "FAIL  %s: %s: %s is %s %s, and should be %s (%s:%d:%d)\n", of, a.User, a.Entry, a.Got, by, a.Want,
 		a.File, a.Line, a.Column)
 }

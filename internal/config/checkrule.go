@@ -5,13 +5,24 @@ import (
 	"slices"
 )
 
-// checkRule looks at one rule. names are those of the rules before it.
-func (t *Tenant) checkRule(i int, names map[string]int, add func(Problem)) {
-	path := fmt.Sprintf("rules[%d]", i)
+// checkRules looks at rules and their tests, which stand at within.
+func (t *Tenant) checkRules(within string, rules []Rule, tests []Test, add func(Problem)) {
+	names := make(map[string]int)
+	for i := range rules {
+		t.checkRule(join(within, fmt.Sprintf("rules[%d]", i)), i, &rules[i], names, add)
+	}
+	for i := range tests {
+		if path := join(within, fmt.Sprintf("tests[%d]", i)); t.isMapping(path) && !t.has(path+".allow") && !t.has(path+".deny") {
+			add(t.Problem(path, "asks nothing; give it allow or deny"))
+		}
+	}
+}
+
+// checkRule looks at the rule that stands at path, the i-th of its list. names are those of the rules before it.
+func (t *Tenant) checkRule(path string, i int, rule *Rule, names map[string]int, add func(Problem)) {
 	if !t.isMapping(path) {
 		return
 	}
-	rule := &t.Rules[i]
 	switch allow, deny := t.has(path+".allow"), t.has(path+".deny"); {
 	case allow && deny:
 		add(t.Problem(path+".deny", "excludes allow; write two rules"))

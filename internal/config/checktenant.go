@@ -1,7 +1,5 @@
 package config
 
-import "fmt"
-
 // check finds what is wrong with one tenant beyond single values.
 func (t *Tenant) check() (problems []Problem) {
 	add := func(p Problem) { problems = append(problems, p) }
@@ -16,14 +14,9 @@ func (t *Tenant) check() (problems []Problem) {
 	if len(t.Rules) == 0 && (t.Rules != nil || !t.has("rules")) {
 		add(t.Warning("rules", "there are none, so that nobody may do anything; add a rule with allow"))
 	}
-	names := make(map[string]int)
-	for i := range t.Rules {
-		t.checkRule(i, names, add)
-	}
-	for i := range t.Tests {
-		if path := fmt.Sprintf("tests[%d]", i); t.isMapping(path) && !t.has(path+".allow") && !t.has(path+".deny") {
-			add(t.Problem(path, "asks nothing; give it allow or deny"))
-		}
+	t.checkRules("", t.Rules, t.Tests, add)
+	if c := t.Candidate; c != nil {
+		t.checkRules("candidate", c.Rules, c.Tests, add)
 	}
 	return problems
 }

@@ -25,6 +25,19 @@ type Tenant struct {
 
 	// What the rules must answer. A configuration whose tests fail is refused.
 	Tests []Test `yaml:"tests"`
+
+	// Rules on trial. Every question is answered by rules alone, and put to these too: where they would answer otherwise, that is counted and logged (event policy.candidate),
+	// and nothing changes for anybody. No default: without it there is no trial.
+	Candidate *Candidate `yaml:"candidate"`
+}
+
+// Candidate is what a tenant's rules may become.
+type Candidate struct {
+	// All the rules, those that stay too, written like the tenant's rules: they are what would stand in their place.
+	Rules []Rule `yaml:"rules" required:"true"`
+
+	// What these rules must answer. A configuration whose tests fail is refused, those of a candidate too. The tenant's tests are not asked of it.
+	Tests []Test `yaml:"tests"`
 }
 
 // Issuer is an identity service, seen by one audience. Issuer and audience together choose the tenant: no two entries, of any tenants,

@@ -148,6 +148,12 @@ func TestProblemsOfATenant(t *testing.T) {
 		// Tests.
 		{"a test of nobody", rest + issuers + "tests: [{allow: [manage]}]\n", []string{"4:9 tests[0].as: is missing"}},
 		{"a test of somebody without a name", rest + issuers + "tests: [{as: {roles: [a]}, allow: [manage]}]\n", []string{"4:14 tests[0].as.user: is missing"}},
+		{"a candidate without rules", rest + issuers + "candidate: {tests: [{as: {user: u}, deny: [manage]}]}\n", []string{"4:12 candidate.rules: is missing"}},
+		{"a candidate's rule that does nothing", rest + issuers + "candidate: {rules: [{name: s, channels: [a]}]}\n", []string{"4:21 candidate.rules[0]: does nothing; give it allow or deny"}},
+		{"a candidate's name twice", rest + issuers + "candidate:\n  rules:\n  - {name: r, allow: [manage]}\n  - {name: r, deny: [manage]}\n", []string{
+			`7:12 candidate.rules[1].name: "r" is the name of rules[0] too`}},
+		{"a candidate's test that asks nothing", rest + issuers + "candidate: {rules: [], tests: [{as: {user: u}}]}\n", []string{"4:32 candidate.tests[0]: asks nothing; give it allow or deny"}},
+		{"a candidate of a candidate", rest + issuers + "candidate: {rules: [], candidate: {rules: []}}\n", []string{`4:24 candidate.candidate: unknown key "candidate"`}},
 		{"a test that asks nothing", rest + issuers + "tests:\n- as: {user: u}\n", []string{"5:3 tests[0]: asks nothing; give it allow or deny"}},
 	}
 	for _, tt := range tests {

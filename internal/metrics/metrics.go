@@ -62,6 +62,8 @@ type Metrics struct {
 	proxies  counters[listen.ProxyResult]
 	lobby    lobbyObserver
 
+	candidates candidateObserver
+
 	verifications counters[Verified]
 }
 
@@ -93,6 +95,8 @@ func New(b Build, dialects []wire.Dialect) *Metrics {
 		audit:    newAudit(f),
 		proxies:  newProxyHeaders(f),
 		lobby:    newLobby(f),
+
+		candidates: newCandidates(f),
 
 		verifications: newVerifications(f),
 	}

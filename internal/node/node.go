@@ -81,7 +81,7 @@ func New(o Options) (*Node, []config.Problem) {
 	dialects := []wire.Dialect{json.Dialect{}, mirror.Dialect{}}
 	m := metrics.New(o.Version, dialects)
 	gates := newGates(m)
-	snapshot, problems := realm.Build(o.Config, realm.Options{Log: o.Log, Keys: m.Keys(), Lists: m.Lists(), Gate: gates.tokens, CertificateGate: gates.chains})
+	snapshot, problems := realm.Build(o.Config, realm.Options{Log: o.Log, Keys: m.Keys(), Lists: m.Lists(), Candidates: m.Candidates(), Gate: gates.tokens, CertificateGate: gates.chains})
 	if snapshot == nil {
 		return nil, problems
 	}

@@ -26,6 +26,8 @@ type Options struct {
 	Keys jwks.Observer // nil for none
 	// Lists hears of certificate revocation lists; nil for none.
 	Lists crl.Observer
+	// Candidates hears where tenants' candidates disagree with their policies; nil for nobody.
+	Candidates CandidateObserver
 	// Gate bounds how many tokens' signatures are verified at once, and CertificateGate how many chains: apart, because a stranger's chain costs
 	// more than a token, and must not keep the honest tokens waiting. Without the second the first serves both.
 	Gate, CertificateGate auth.Gate
@@ -118,6 +120,21 @@ func (b *builder) policy(c *config.Tenant, t *Tenant) {
 	}
 	for _, p := range problems {
 		b.add(c.Problem(p.Path, "%s", p.Message))
+	}
+	if c.Candidate != nil {
+		b.candidate(c, t)
+	}
+}
+
+// candidate compiles the rules on trial, and asks them their own tests.
+func (b *builder) candidate(c *config.Tenant, t *Tenant) {
+	policy, problems := Candidate(t.ID, c)
+	if policy != nil {
+		problems = policy.RunTests(CandidateTests(c))
+		t.candidate = newCandidate(policy, b.options.Log, b.options.Candidates)
+	}
+	for _, p := range problems {
+		b.add(c.Problem(CandidatePath(p.Path), "%s", p.Message))
 	}
 }
 

@@ -7,9 +7,19 @@ import (
 )
 
 // Policy compiles a tenant's rules. It returns a policy or what is wrong with the rules, never both.
-func Policy(id tenant.ID, c *config.Tenant) (*acl.Policy, []acl.Problem) {
-	rules := make([]acl.Rule, len(c.Rules))
-	for i, r := range c.Rules {
+func Policy(id tenant.ID, c *config.Tenant) (*acl.Policy, []acl.Problem) { return compile(id, c.Rules) }
+
+// Candidate compiles the rules that a tenant has on trial. Its problems stand at [CandidatePath].
+func Candidate(id tenant.ID, c *config.Tenant) (*acl.Policy, []acl.Problem) {
+	return compile(id, c.Candidate.Rules)
+}
+
+// CandidatePath is where something of the candidate stands in its tenant's part of the configuration.
+func CandidatePath(path string) string { return "candidate." + path }
+
+func compile(id tenant.ID, from []config.Rule) (*acl.Policy, []acl.Problem) {
+	rules := make([]acl.Rule, len(from))
+	for i, r := range from {
 		rules[i] = acl.Rule{
 			Name: r.Name, Allow: r.Allow, Deny: r.Deny, Channels: r.Channels,
 			For: matchOf(r.For), Unless: matchOf(r.Unless),
@@ -26,9 +36,14 @@ func matchOf(m *config.Match) *acl.Match {
 }
 
 // Tests returns what a tenant expects of its policy.
-func Tests(c *config.Tenant) []acl.Test {
-	all := make([]acl.Test, len(c.Tests))
-	for i, t := range c.Tests {
+func Tests(c *config.Tenant) []acl.Test { return testsOf(c.Tests) }
+
+// CandidateTests returns what a tenant expects of its candidate.
+func CandidateTests(c *config.Tenant) []acl.Test { return testsOf(c.Candidate.Tests) }
+
+func testsOf(from []config.Test) []acl.Test {
+	all := make([]acl.Test, len(from))
+	for i, t := range from {
 		all[i] = acl.Test{As: acl.Subject(t.As), Allow: t.Allow, Deny: t.Deny}
 	}
 	return all

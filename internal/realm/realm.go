@@ -29,6 +29,7 @@ type Tenant struct {
 	// TokenLife is how long a token of its issuers may count, leeway included; 0 without an issuer.
 	TokenLife time.Duration
 	origins   map[string]struct{}
+	candidate *candidate // of the policy; nil for most tenants
 }
 
 // AllowsOrigin reports whether pages of an origin may connect: it must stand in the tenant's list, to the byte (RFC 6454, section 6.2).

@@ -25,14 +25,14 @@ const (
 
 // world is a folder of configuration, with two tenants' identity services and authorities.
 type world struct {
-	t            *testing.T
+	t            testing.TB
 	dir          string
 	acme, globex *authtest.Issuer
 	acmeCA       *authority.Authority
 	globexCA     *authority.Authority
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	w := &world{t: t, dir: t.TempDir(), acme: authtest.New(acmeURL), globex: authtest.New(globexURL)}
 	for name, ca := range map[string]**authority.Authority{"acme": &w.acmeCA, "globex": &w.globexCA} {
 		made, err := authority.New(name)
@@ -197,6 +197,8 @@ func TestWhatCannotBeBuiltSaysWhereAndWhy(t *testing.T) {
 		{"a bad id", strings.Replace(both, "id: acme", "id: Acme_", 1), ":4:", "tenant id"},
 		{"a bad pattern", strings.Replace(both, `"**"`, `"a:**:b"`, 1), ":8:", "**"},
 		{"a test that fails", strings.Replace(both, "  - id: globex", "    tests: [{as: {user: ana}, deny: [\"echo lab:1\"]}]\n  - id: globex", 1), ":9:", "tests[0].deny[0]"},
+		{"a candidate's bad pattern", strings.Replace(both, "  - id: globex", "    candidate: {rules: [{name: n, allow: [echo], channels: [\"a:**:b\"]}]}\n  - id: globex", 1), ":9:", "candidate.rules[0].channels[0]"},
+		{"a candidate's test that fails", strings.Replace(both, "  - id: globex", "    candidate: {rules: [{name: n, allow: [echo], channels: [\"a:*\"]}], tests: [{as: {user: ana}, allow: [\"echo b:1\"]}]}\n  - id: globex", 1), ":9:", "candidate.tests[0].allow[0]"},
 		{"no key file", strings.Replace(both, "acme-jwks.json", "none.json", 1), ":6:", "none.json"},
 		{"a key file that is none", strings.Replace(both, "acme-jwks.json", "acme-ca.pem", 1), ":6:", "acme-ca.pem"},
 		{"no authorities", strings.Replace(both, "acme-ca.pem", "none.pem", 1), ":7:", "none.pem"},

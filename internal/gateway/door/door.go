@@ -40,11 +40,11 @@ type Observer interface {
 // Door is where requests become callers. It is safe for concurrent use.
 type Door struct {
 	config Config
-	lines  lines
+	lines  *limit.Lines // of refusals
 }
 
 // New returns a door.
-func New(c Config) *Door { return &Door{config: c} }
+func New(c Config) *Door { return &Door{config: c, lines: limit.NewLines(linesPerSecond)} }
 
 // Purpose is what a caller wants. The set is closed: it is a metric label.
 type Purpose string

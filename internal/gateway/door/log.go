@@ -3,17 +3,14 @@ package door
 import (
 	"context"
 	"log/slog"
-	"sync"
-	"sync/atomic"
 	"time"
 
-	"portcullis/internal/limit"
 	"portcullis/internal/wire"
 )
 
 // log writes a refusal's one line, unless strangers make the gateway write more lines than anybody reads.
 func (d *Door) log(ctx context.Context, remote string, a *Attempt, code wire.Code) {
-	suppressed, ok := d.lines.next(time.Now())
+	suppressed, ok := d.lines.Next(time.Now())
 	if !ok {
 		return
 	}
@@ -33,22 +30,5 @@ func (d *Door) log(ctx context.Context, remote string, a *Attempt, code wire.Cod
 	)
 }
 
-// lines bounds how many refusals are written down. All are counted.
-type lines struct {
-	once       sync.Once
-	rate       *limit.Rate
-	suppressed atomic.Int64
-}
-
 // linesPerSecond is more than anybody reads and less than a disk minds.
 const linesPerSecond = 50
-
-// next reports whether a line may be written, and how many were not since the last one.
-func (l *lines) next(now time.Time) (suppressed int64, ok bool) {
-	l.once.Do(func() { l.rate = limit.NewRate(linesPerSecond) })
-	if _, ok := l.rate.Take(now, 1); !ok {
-		l.suppressed.Add(1)
-		return 0, false
-	}
-	return l.suppressed.Swap(0), true
-}
