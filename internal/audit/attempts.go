@@ -96,5 +96,6 @@ func (l *Log) Administered(operation, target, remote string) {
 
 // closed are the ends of sessions that are a security matter.
 var closed = map[string]bool{
-	wire.CredentialExpired.Name: true, wire.CredentialRevoked.Name: true, wire.ClosedSuspended.Name: true, wire.Rebalance.Name: true,
+	wire.CredentialExpired.Name: true, wire.CredentialRevoked.Name: true, wire.CredentialRefused.Name: true, wire.IdentityGone.Name: true,
+	wire.ClosedSuspended.Name: true, wire.Rebalance.Name: true,
 }

@@ -36,6 +36,32 @@ type Principal struct {
 	Certificate *Certificate
 	Issued      time.Time // iat, or when the certificate begins; zero where the token does not say
 	Expires     time.Time // when the credential's right ends, leeway included
+
+	// Terms are the settings that the credential was believed under. Algorithm and Type are the token's own, as its issuer's settings spell them.
+	Terms           *Terms
+	Algorithm, Type string
+}
+
+// Terms are what a tenant's settings say of a credential: what it must name, and how it is read. While they are the tenant's still, it is the same user's.
+// All principals of one issuer or authority share them, and nobody changes them.
+type Terms struct {
+	Audience, AudienceClaim string
+	TenantClaim, Value      string // the claim that tells tenants apart, and what it must be
+	RolesClaim              string
+	Prefix                  string
+	Leeway                  time.Duration // that is in Expires; another one gives nobody another user
+
+	// Of a certificate without a token.
+	Identity, TrustDomain string
+}
+
+// Same reports whether other settings read the same user out of a credential.
+func (t Terms) Same(other *Terms) bool {
+	if other == nil {
+		return false
+	}
+	t.Leeway = other.Leeway
+	return t == *other
 }
 
 // Certificate is what is remembered of a client certificate that was verified: enough to ask about it again, and a fraction of its size.

@@ -55,15 +55,23 @@ func (s *Snapshot) KnowsOrigin(origin string) bool {
 	return ok
 }
 
-// Belongs returns the tenant of somebody who was believed earlier, when they still are: their time is not over, their tenant is there, and the
-// certificate that they showed was not revoked.
+// Belongs returns the tenant of somebody who was believed earlier, nil when it is gone, and says why they would not be believed again: their time is over, the
+// tenant's issuers or authorities are not those that believed them, or the certificate that they showed was revoked. It verifies no signature.
 func (s *Snapshot) Belongs(p *auth.Principal, now time.Time) (*Tenant, error) {
 	t := s.tenants[p.Tenant]
 	if t == nil {
 		return nil, auth.Refuse(auth.BadIssuer, "tenant %s is not configured", p.Tenant)
 	}
 	if !now.Before(p.Expires) {
-		return nil, auth.Refuse(auth.TokenExpired, "the credential ended at %s", p.Expires.UTC().Format(time.RFC3339))
+		return t, auth.Refuse(auth.TokenExpired, "the credential ended at %s", p.Expires.UTC().Format(time.RFC3339))
+	}
+	if p.Issuer != "" {
+		if s.tokens == nil {
+			return t, auth.Refuse(auth.BadIssuer, "no tenant has an issuer of tokens any more")
+		}
+		if err := s.tokens.Again(p, now); err != nil {
+			return t, err
+		}
 	}
 	return t, s.CheckCertificate(p, now)
 }
@@ -92,7 +100,7 @@ func (s *Snapshot) CheckCertificate(p *auth.Principal, now time.Time) error {
 	if s.certificates == nil {
 		return auth.Refuse(auth.CertificateUntrusted, "no tenant has authorities for certificates any more")
 	}
-	return s.certificates.Check(p.Tenant, p.Certificate, now)
+	return s.certificates.Check(p, now)
 }
 
 // Tenants returns all tenants by their ids.

@@ -22,7 +22,9 @@ var (
 	ClosedRateLimited  = Close{4103, "rate_limited"}
 	CredentialExpired  = Close{4200, "credential_expired"}
 	CredentialRevoked  = Close{4201, "credential_revoked"}
+	CredentialRefused  = Close{4202, "credential_refused"}
 	ProtocolViolation  = Close{4500, "protocol_violation"}
+	IdentityGone       = Close{4501, "identity_gone"}
 	ClosedSuspended    = Close{4502, "tenant_suspended"}
 	ProtocolError      = Close{1002, "protocol_error"}
 	UnsupportedPayload = Close{1003, "unsupported_data"}
@@ -32,7 +34,9 @@ var (
 
 // EndsRight reports whether the client may have nothing more from the moment on that the connection is being closed: its credential is not
 // believed any more, or the gateway will not serve it again.
-func (c Close) EndsRight() bool { return c.Status >= 4200 && c.Status < 4300 || c == ClosedSuspended }
+func (c Close) EndsRight() bool {
+	return c.Status >= 4200 && c.Status < 4300 || c == IdentityGone || c == ClosedSuspended
+}
 
 // Closes is the one table of close codes.
 var Closes = []struct {
@@ -47,7 +51,9 @@ var Closes = []struct {
 	{ClosedRateLimited, "ten requests within ten seconds were over a limit", "back off, reconnect"},
 	{CredentialExpired, "the token or certificate ended", "get a new credential, reconnect"},
 	{CredentialRevoked, "the token, its user, session or key, or the certificate was revoked", "get a new credential, reconnect"},
+	{CredentialRefused, "the tenant's issuers or authorities were changed, and this credential would not be believed again", "get a new credential, reconnect"},
 	{ProtocolViolation, "frames that no client sends: a flood of pings or of empty fragments", "stop"},
+	{IdentityGone, "the tenant is not configured any more", "stop"},
 	{ClosedSuspended, "the operator suspended the tenant", "stop"},
 	{ProtocolError, "frames that break the WebSocket protocol (RFC 6455)", "stop"},
 	{UnsupportedPayload, "a binary message on a subprotocol of text (RFC 6455)", "stop"},

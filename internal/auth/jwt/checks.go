@@ -85,14 +85,18 @@ func (e *entry) inTime(c *jws.Claims, now time.Time) error {
 	if c.IssuedAt.After(soonest) {
 		return auth.Refuse(auth.TokenNotYetValid, "the token will be issued in %v (iat); compare the clocks", c.IssuedAt.Sub(now).Round(time.Second))
 	}
+	return e.shortLived(c.IssuedAt, c.Expires, now)
+}
+
+// shortLived checks a token's lifetime: all of it, or what is left where it does not say when it began.
+func (e *entry) shortLived(issued, expires, now time.Time) error {
 	if e.MaxLifetime == Unlimited {
 		return nil
 	}
-	from := c.IssuedAt
-	if from.IsZero() {
-		from = now
+	if issued.IsZero() {
+		issued = now
 	}
-	if lifetime := c.Expires.Sub(from); lifetime > e.MaxLifetime {
+	if lifetime := expires.Sub(issued); lifetime > e.MaxLifetime {
 		return auth.Refuse(auth.TokenTooLongLived, "the token lives for %v; the limit is %v", lifetime, e.MaxLifetime)
 	}
 	return nil

@@ -26,6 +26,10 @@ func (e *entry) principal(t *jws.Token, method auth.Method) (*auth.Principal, er
 		Method:  method,
 		Issued:  t.Claims.IssuedAt,
 		Expires: t.Claims.Expires.Add(e.Leeway),
+
+		Terms:     e.terms,
+		Algorithm: listed(e.Algorithms, t.Header.Algorithm),
+		Type:      listed(e.Types, mediaType(t.Header.Type)),
 	}
 	var err error
 	if p.Roles, err = e.readRoles(&t.Claims); err != nil {
@@ -41,6 +45,14 @@ func (e *entry) principal(t *jws.Token, method auth.Method) (*auth.Principal, er
 	own(p)
 	p.Segment, _ = channel.Segment(p.User)
 	return p, nil
+}
+
+// listed returns the settings' own text for what they list: a principal must not keep the token's.
+func listed(settings []string, text string) string {
+	if i := slices.Index(settings, text); i >= 0 {
+		return settings[i]
+	}
+	return ""
 }
 
 // readRoles takes a role as text or a list of roles. Anything else is refused: a rule may deny by a role, so misread roles are not none.

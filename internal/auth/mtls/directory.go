@@ -1,6 +1,7 @@
 package mtls
 
 import (
+	"crypto/sha256"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ type holder struct {
 	tenant        tenant.ID
 	identity      Identity
 	domain        string
+	terms         *auth.Terms
 	lists         *crl.Lists
 	leeway        time.Duration
 	certs         []*x509.Certificate
@@ -41,10 +43,10 @@ type holder struct {
 // A certificate says by key id who issued it (RFC 5280, section 4.2.1.1). Where it does not, or where the authority has no key id, its issuer's name
 // decides, to the byte; a name that two tenants' authorities share then decides nothing, and the chain is refused.
 type directory struct {
-	byID     map[string]*holder   // by key id
-	byName   map[string][]*holder // by subject, every authority
-	byNoID   map[string][]*holder // by subject, authorities without a key id
-	byPublic map[string]*holder   // by public key; only to compare authorities
+	byID     map[string]*holder            // by key id
+	byName   map[string][]*holder          // by subject, every authority
+	byNoID   map[string][]*holder          // by subject, authorities without a key id
+	byPublic map[[sha256.Size]byte]*holder // by the hash of the public key, as [auth.Link] has it
 	byTenant map[tenant.ID]*holder
 }
 
@@ -58,7 +60,7 @@ func newDirectory(authorities []Authority) (*directory, error) {
 		byID:     make(map[string]*holder),
 		byName:   make(map[string][]*holder),
 		byNoID:   make(map[string][]*holder),
-		byPublic: make(map[string]*holder),
+		byPublic: make(map[[sha256.Size]byte]*holder),
 		byTenant: make(map[tenant.ID]*holder),
 	}
 	var all []entry
@@ -99,7 +101,8 @@ func newHolder(a Authority) (*holder, error) {
 		return nil, fmt.Errorf("%d certificates and no root among them; put the root's certificate into the authorities file", len(a.Certs))
 	}
 	h := &holder{
-		tenant: a.Tenant, identity: a.Identity, domain: a.TrustDomain, lists: a.Lists, leeway: a.Leeway, certs: a.Certs,
+		tenant: a.Tenant, identity: a.Identity, domain: a.TrustDomain, terms: &auth.Terms{Identity: string(a.Identity), TrustDomain: a.TrustDomain},
+		lists: a.Lists, leeway: a.Leeway, certs: a.Certs,
 		roots: x509.NewCertPool(), intermediates: x509.NewCertPool(),
 	}
 	if h.leeway == 0 {
@@ -116,7 +119,7 @@ func newHolder(a Authority) (*holder, error) {
 
 // add enters a certificate. Two tenants with one authority would make one tenant's clients the other's.
 func (d *directory) add(c *x509.Certificate, h *holder) error {
-	id, key := string(c.SubjectKeyId), string(c.RawSubjectPublicKeyInfo)
+	id, key := string(c.SubjectKeyId), sha256.Sum256(c.RawSubjectPublicKeyInfo)
 	other := d.byPublic[key]
 	if other == nil && id != "" {
 		other = d.byID[id]

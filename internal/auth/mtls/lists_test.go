@@ -70,7 +70,7 @@ func TestWhoIsRevoked(t *testing.T) {
 				return
 			}
 			for _, c := range []*auth.Certificate{p.Certificate, beside} {
-				if err := tt.v.Check(p.Tenant, c, noon); err != nil {
+				if err := tt.v.Check(&auth.Principal{Tenant: p.Tenant, Certificate: c, Terms: p.Terms}, noon); err != nil {
 					t.Errorf("asked again: %v", err)
 				}
 			}
@@ -86,10 +86,10 @@ func TestCheckWithoutLists(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := v.Check(acme, p.Certificate, noon); err != nil {
+	if err := v.Check(p, noon); err != nil {
 		t.Errorf("without lists: %v", err)
 	}
-	if err := v.Check(globe, p.Certificate, noon); auth.ReasonOf(err) != auth.CertificateUntrusted {
+	if err := v.Check(&auth.Principal{Tenant: globe, Certificate: p.Certificate, Terms: p.Terms}, noon); auth.ReasonOf(err) != auth.CertificateUntrusted {
 		t.Errorf("without authorities: got %v, want %s", err, auth.CertificateUntrusted)
 	}
 }
@@ -141,7 +141,7 @@ func TestAListCountsUntilItRanOut(t *testing.T) {
 	if _, err := v.Verify(t.Context(), shown(leaf), end); auth.ReasonOf(err) != auth.RevocationUnknown {
 		t.Errorf("got %v, want %s", err, auth.RevocationUnknown)
 	}
-	if err := v.Check(acme, p.Certificate, end); auth.ReasonOf(err) != auth.RevocationUnknown {
+	if err := v.Check(p, end); auth.ReasonOf(err) != auth.RevocationUnknown {
 		t.Errorf("asked again: got %v, want %s", err, auth.RevocationUnknown)
 	}
 }

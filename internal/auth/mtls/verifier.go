@@ -67,6 +67,7 @@ func (v *Verifier) Verify(ctx context.Context, c auth.Credential, now time.Time)
 		Certificate: certificate,
 		Issued:      c.Chain[0].NotBefore,
 		Expires:     certificate.Expires,
+		Terms:       holder.terms,
 	}, nil
 }
 
@@ -180,13 +181,19 @@ func (h *holder) best(verified [][]*x509.Certificate, now time.Time) (best *auth
 	return best, nil
 }
 
-// Check asks again about a certificate that a client of a tenant showed earlier: whether it, or an authority above it, was revoked.
-func (v *Verifier) Check(id tenant.ID, c *auth.Certificate, now time.Time) error {
-	h := v.directory.byTenant[id]
-	if h == nil {
-		return auth.Refuse(auth.CertificateUntrusted, "tenant %s has no authorities any more", id)
+// Check asks again about the certificate that p showed earlier: whether one of the authorities above it is the tenant's still, and whether it, or one of them, was
+// revoked. Where it says who p is, it must name the same user still.
+func (v *Verifier) Check(p *auth.Principal, now time.Time) error {
+	h := v.directory.byTenant[p.Tenant]
+	switch {
+	case h == nil:
+		return auth.Refuse(auth.CertificateUntrusted, "tenant %s has no authorities any more", p.Tenant)
+	case !slices.ContainsFunc(p.Certificate.Links, func(l auth.Link) bool { return v.directory.byPublic[l.Authority] == h }):
+		return auth.Refuse(auth.CertificateUntrusted, "no authority above the certificate is one of tenant %s any more", p.Tenant)
+	case p.Issuer == "" && !h.terms.Same(p.Terms):
+		return auth.Refuse(auth.CertificateIdentity, "tenant %s reads users out of certificates in another way", p.Tenant)
 	}
-	return h.lists.Check(c, now)
+	return h.lists.Check(p.Certificate, now)
 }
 
 // Run reads the revocation lists again when their files change, until ctx ends, and calls changed for a tenant whose clients are to be asked about again:

@@ -102,7 +102,7 @@ func (w *watched) live(leaf *x509.Certificate) *auth.Principal {
 // still asks about somebody who is connected.
 func (w *watched) still(p *auth.Principal, want auth.Reason) {
 	w.t.Helper()
-	if err := w.Check(p.Tenant, p.Certificate, time.Now()); auth.ReasonOf(err) != want {
+	if err := w.Check(p, time.Now()); auth.ReasonOf(err) != want {
 		w.t.Errorf("got %v, want %q", err, want)
 	}
 }

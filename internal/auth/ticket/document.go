@@ -36,6 +36,9 @@ type document struct {
 	Certificate *auth.Certificate `json:"certificate,omitempty"`
 	Issued      time.Time         `json:"issued"`
 	Expires     time.Time         `json:"expires"`
+	Terms       *auth.Terms       `json:"terms"`
+	Algorithm   string            `json:"algorithm,omitempty"`
+	Type        string            `json:"type,omitempty"`
 
 	Origin  Origin    `json:"origin"`
 	Ends    time.Time `json:"ends"`
@@ -43,12 +46,13 @@ type document struct {
 }
 
 // version is of the document. A node that knows another one refuses the ticket: the client asks for a new one.
-const version = 1
+const version = 2
 
 func encode(p *auth.Principal, o Origin, ends time.Time) ([]byte, error) {
 	d := document{
 		Tenant: p.Tenant.String(), User: p.User, Segment: p.Segment, Roles: p.Roles, Scopes: p.Scopes, Claims: p.Claims, Issuer: p.Issuer, KeyID: p.KeyID,
-		TokenID: p.TokenID, Session: p.Session, Method: p.Method, Issued: p.Issued.UTC(), Expires: writable(p.Expires), Origin: o, Ends: ends.UTC(), Version: version,
+		TokenID: p.TokenID, Session: p.Session, Method: p.Method, Issued: p.Issued.UTC(), Expires: writable(p.Expires),
+		Terms: p.Terms, Algorithm: p.Algorithm, Type: p.Type, Origin: o, Ends: ends.UTC(), Version: version,
 	}
 	if p.Certificate != nil {
 		c := *p.Certificate
@@ -106,6 +110,7 @@ func decode(text []byte) (stored, error) {
 	return stored{&auth.Principal{
 		Tenant: id, User: d.User, Segment: d.Segment, Roles: d.Roles, Scopes: d.Scopes, Claims: d.Claims, Issuer: d.Issuer, KeyID: d.KeyID,
 		TokenID: d.TokenID, Session: d.Session, Method: d.Method, Certificate: d.Certificate, Issued: d.Issued, Expires: d.Expires,
+		Terms: d.Terms, Algorithm: d.Algorithm, Type: d.Type,
 	}, d.Origin, d.Ends}, nil
 }
 

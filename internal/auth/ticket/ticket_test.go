@@ -61,6 +61,11 @@ func ana() *auth.Principal {
 			Fingerprint: ownCert, Links: []auth.Link{{Authority: sha256.Sum256([]byte("ca")), Serial: "\xff\x00\x01"}}, Expires: time.Now().Add(time.Hour).Round(0),
 		},
 		Issued: time.Now().Add(-time.Minute).Round(0), Expires: time.Now().Add(time.Hour).Round(0),
+		Terms: &auth.Terms{
+			Audience: "portcullis", AudienceClaim: "aud", TenantClaim: "org", Value: "7", RolesClaim: "roles", Prefix: "partner|", Leeway: time.Second,
+			Identity: "uri", TrustDomain: "acme.example",
+		},
+		Algorithm: "ES256", Type: "jwt",
 	}
 }
 
@@ -182,8 +187,8 @@ func TestAStoredTicketThatWasTamperedWith(t *testing.T) {
 		{"no tenant", `"tenant":"acme"`, `"tenant":""`},
 		{"a tenant that is none", `"tenant":"acme"`, `"tenant":"../acme"`},
 		{"a field that is not known", `"user":`, `"admin":true,"user":`},
-		{"another version", `"version":1`, `"version":2`},
-		{"no version", `"version":1`, `"version":0`},
+		{"another version", `"version":2`, `"version":1`},
+		{"no version", `"version":2`, `"version":0`},
 		{"no end", `"ends":`, `"issuer":"x","ENDS":"0001-01-01T00:00:00Z","ends":"0001-01-01T00:00:00Z","issuer":`},
 		{"a serial that is none", `"Serial":"`, `"Serial":"x`},
 		{"half of it", `"origin"`, ""},

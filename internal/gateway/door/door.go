@@ -188,16 +188,24 @@ func (d *Door) renew(ctx context.Context, now *auth.Principal, token string, at 
 // Ended reports whether the right of somebody who is in has ended before its time, and how the connection is closed for it.
 func (d *Door) Ended(p *auth.Principal) (reason wire.Close, ended bool) {
 	now := time.Now()
-	if d.config.Realms.Current().CheckCertificate(p, now) != nil {
-		return wire.CredentialRevoked, true
-	}
 	switch auth.ReasonOf(d.config.Ledger.Check(p, now)) {
 	case auth.Revoked:
 		return wire.CredentialRevoked, true
 	case auth.TenantSuspended:
 		return wire.ClosedSuspended, true
 	}
-	return wire.Close{}, false
+	t, err := d.config.Realms.Current().Belongs(p, now)
+	switch reason := auth.ReasonOf(err); {
+	case t == nil:
+		return wire.IdentityGone, true
+	case err == nil:
+		return wire.Close{}, false
+	case reason == auth.TokenExpired:
+		return wire.CredentialExpired, true
+	case reason == auth.CertificateRevoked, reason == auth.RevocationUnknown:
+		return wire.CredentialRevoked, true
+	}
+	return wire.CredentialRefused, true
 }
 
 // sameUser lets a credential be replaced by one of the same user and service alone, and never by an older one.
