@@ -161,3 +161,6 @@ func NewRegistry(s *Snapshot) *Registry {
 
 // Current returns the newest snapshot. Whoever asks two questions that belong together asks one snapshot.
 func (r *Registry) Current() *Snapshot { return r.current.Load() }
+
+// Swap makes s the current snapshot and returns the one before it. Whoever is in follows when the gateway applies it.
+func (r *Registry) Swap(s *Snapshot) (was *Snapshot) { return r.current.Swap(s) }
