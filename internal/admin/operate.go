@@ -10,6 +10,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"portcullis/internal/auth/revocation"
+	"portcullis/internal/doctor"
 	"portcullis/internal/gateway/api"
 	"portcullis/internal/problem"
 	"portcullis/internal/realm"
@@ -22,6 +23,8 @@ type Operations struct {
 	Realms   *realm.Registry
 	Ledger   *revocation.Ledger
 	Observer Observer
+	// Doctor tries the walls between the tenants of this node; nil for none.
+	Doctor *doctor.Doctor
 }
 
 // Observer hears what administrators did. Its methods must not wait.
@@ -40,6 +43,9 @@ func (o *Operations) routes(r chi.Router) {
 	r.Get("/tenants/{tenant}/revocations", o.of(o.revocations))
 	r.Post("/tenants/{tenant}/revocations", o.of(o.revoke))
 	r.Delete("/tenants/{tenant}/revocations/{id}", o.of(o.lift))
+	if o.Doctor != nil {
+		r.Post("/doctor", o.examine)
+	}
 }
 
 // state is a tenant as administrators see it.

@@ -22,6 +22,7 @@ import (
 	"portcullis/internal/auth/revocation"
 	"portcullis/internal/broker/memory"
 	"portcullis/internal/config"
+	"portcullis/internal/doctor"
 	"portcullis/internal/gateway"
 	"portcullis/internal/gateway/door"
 	"portcullis/internal/hub"
@@ -63,6 +64,7 @@ type Node struct {
 	sessions *session.Host
 	gateway  *gateway.Gateway
 	lobby    *limit.Lobby
+	doctor   *doctor.Doctor
 	edges    []edge
 	admin    edge
 
@@ -103,6 +105,7 @@ func New(o Options) (*Node, []config.Problem) {
 		Door: n.door, Realms: n.realms, Hub: n.hub, Dialects: dialects, Sessions: n.sessions, Age: time.Duration(o.Config.Listen.ConnectionAge),
 		Routes: n.newAPI().Routes, Observer: m.Gateway(), Ready: n.Ready, Log: o.Log,
 	})
+	n.doctor = n.newDoctor(dialects)
 	return n, problems
 }
 
@@ -193,7 +196,7 @@ func (n *Node) adminHandler(address string) (http.Handler, error) {
 		Metrics:    n.metrics.Handler(),
 		Ready:      n.Ready,
 		Started:    n.listening.Load,
-		Operations: &admin.Operations{Realms: n.realms, Ledger: n.ledger, Observer: operated{n.metrics.Gateway(), n.audit}},
+		Operations: &admin.Operations{Realms: n.realms, Ledger: n.ledger, Observer: operated{n.metrics.Gateway(), n.audit}, Doctor: n.doctor},
 	}
 	if n.config.Admin.TokenFile != "" {
 		secret, err := config.ReadSecret(n.config.Admin.TokenFile)

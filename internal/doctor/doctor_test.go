@@ -1,0 +1,275 @@
+package doctor_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"portcullis/internal/acl"
+	"portcullis/internal/auth"
+	"portcullis/internal/auth/revocation"
+	"portcullis/internal/auth/ticket"
+	"portcullis/internal/broker"
+	"portcullis/internal/broker/memory"
+	"portcullis/internal/channel"
+	"portcullis/internal/doctor"
+	"portcullis/internal/hub"
+	"portcullis/internal/limit"
+	"portcullis/internal/realm"
+	"portcullis/internal/tenant"
+	"portcullis/internal/wire/json"
+)
+
+// house is a hub, an engine, a ledger and an office that run, as a node has them.
+type house struct {
+	doctor.Config
+	hub    *hub.Hub
+	engine *memory.Broker
+	ledger *revocation.Ledger
+	watch  *watcher
+
+	mu       sync.Mutex
+	revoked  []revocation.Revocation
+	suspects []*auth.Principal // who is connected
+}
+
+// watcher adds up what the hub tells.
+type watcher struct {
+	mu                      sync.Mutex
+	subscriptions, channels int
+	refused                 int
+}
+
+func (w *watcher) Decided(acl.Action, acl.Decision) {}
+func (w *watcher) Denied(*auth.Principal, acl.Action, channel.Name, acl.Decision) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.refused++
+}
+func (w *watcher) Unsubscribed(hub.Ending) {}
+func (w *watcher) Delivered(*hub.Batch)    {}
+func (w *watcher) Subscriptions(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.subscriptions += n
+}
+func (w *watcher) Channels(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.channels += n
+}
+
+func rules(t *testing.T, id string, rules ...acl.Rule) *realm.Tenant {
+	t.Helper()
+	name := tenant.MustParse(id)
+	policy, problems := acl.Compile(name, rules)
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	return &realm.Tenant{ID: name, Policy: policy, Account: limit.NewTenant(limit.Limits{Connections: 1, SubscriptionsPerConn: 1, MessagesPerSecond: 1})}
+}
+
+var rooms = acl.Rule{Name: "rooms", Allow: []string{"publish", "subscribe", "echo"}, Channels: []string{"room:*"}, For: &acl.Match{Roles: []string{"member"}}}
+
+const quiet = "# HELP portcullis_x nothing\nportcullis_x{code=\"echo\"} 0\nportcullis_y 1\n"
+
+// open starts a house of three tenants: two whose rules meet on room:*, and one that meets nobody.
+func open(t *testing.T) *house {
+	t.Helper()
+	h := &house{engine: memory.New(), watch: new(watcher)}
+	h.hub = hub.New(h.engine, h.watch, slog.New(slog.DiscardHandler))
+	h.ledger = revocation.NewLedger(h.engine.State(), func(ctx context.Context, data []byte) error {
+		return h.engine.Control(ctx, broker.Command{Kind: "revocation", Data: data})
+	}, func(c revocation.Change) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.revoked = append(h.revoked, *c.Revocation)
+	}, slog.New(slog.DiscardHandler))
+	h.hub.OnCommand("revocation", h.ledger.Heard)
+	ctx, stop := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	all.Go(func() { _ = h.hub.Run(ctx) })
+	<-h.hub.Reached()
+	all.Go(func() { _ = h.ledger.Run(ctx) })
+	<-h.ledger.Ready()
+	t.Cleanup(func() { stop(); all.Wait() })
+
+	tenants := []*realm.Tenant{rules(t, "acme", rooms), rules(t, "echo"), rules(t, "globex", rooms)}
+	h.Config = doctor.Config{
+		Tenants: func() []*realm.Tenant { return tenants },
+		Join: func(t *realm.Tenant, p *auth.Principal, place *limit.Place, connection string, s hub.Subscriber) doctor.Member {
+			return h.hub.Join(t, p, place, connection, s)
+		},
+		Dialect: json.Dialect{}, Engine: h.engine, Ledger: h.ledger, Tickets: ticket.NewOffice(h.engine.State()),
+		Live: func(f func(*auth.Principal)) {
+			for _, p := range h.suspects {
+				f(p)
+			}
+		},
+		Metrics: func() (string, error) { return quiet, nil }, Quiet: func() (string, error) { return quiet, nil },
+		Log: slog.New(slog.DiscardHandler),
+	}
+	return h
+}
+
+func (h *house) examine(t *testing.T) *doctor.Report {
+	t.Helper()
+	r, err := doctor.New(h.Config).Examine(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// broken are the walls that did not hold, with their findings.
+func broken(r *doctor.Report) (names []string, findings string) {
+	for _, w := range r.Walls {
+		if w.Verdict != doctor.Held {
+			names = append(names, w.Name)
+			findings += fmt.Sprintf("%s %s: %s\n", w.Name, w.Verdict, strings.Join(w.Findings, "; "))
+		}
+	}
+	return names, findings
+}
+
+func TestEveryWallOfASoundHouseHolds(t *testing.T) {
+	h := open(t)
+	r := h.examine(t)
+	if names, why := broken(r); len(names) > 0 || !r.Held {
+		t.Errorf("held %v; did not hold:\n%s", r.Held, why)
+	}
+	if r.Tenants != 3 || r.Pairs != 3 || r.Of != 3 || r.Rules != 1 || r.Seed == 0 {
+		t.Errorf("got %+v, want three pairs of three tenants, one of which met by the running rules", r)
+	}
+	for _, w := range r.Walls {
+		if w.Tried == 0 {
+			t.Errorf("%s was not tried", w.Name)
+		}
+	}
+}
+
+// Everything that a run puts somewhere is gone behind it: subscriptions, channels, revocations, places, kept messages.
+func TestARunLeavesNothingBehind(t *testing.T) {
+	for name, limit := range map[string]time.Duration{"to its end": time.Minute, "cut off": 3 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			h := open(t)
+			ctx, stop := context.WithTimeout(t.Context(), limit)
+			defer stop()
+			r, err := doctor.New(h.Config).Examine(ctx, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Held != (limit == time.Minute) {
+				t.Errorf("held %v: a run that was cut off has proven nothing", r.Held)
+			}
+			if h.watch.subscriptions != 0 || h.watch.channels != 0 {
+				t.Errorf("%d subscriptions and %d channels are left", h.watch.subscriptions, h.watch.channels)
+			}
+			for _, tenant := range h.Tenants() {
+				if left := h.ledger.List(tenant.ID); len(left) > 0 {
+					t.Errorf("%s has %d revocations", tenant.ID, len(left))
+				}
+				if n := tenant.Account.Connections(); n != 0 {
+					t.Errorf("%s has %d places taken", tenant.ID, n)
+				}
+			}
+			for _, r := range h.revoked {
+				if !r.Until.Before(time.Now().Add(time.Minute)) || !strings.Contains(r.Value+r.User, "-") && r.Kind != revocation.Certificate {
+					t.Errorf("%+v does not end by itself, or names somebody", r)
+				}
+			}
+		})
+	}
+}
+
+func TestARevocationOfTheDoctorEndsNobodyReal(t *testing.T) {
+	h := open(t)
+	h.suspects = []*auth.Principal{{Tenant: tenant.MustParse("acme"), User: "ana", TokenID: "t-1", Session: "s-1", KeyID: "k-1"}, {Tenant: tenant.MustParse("globex"), User: "ana"}}
+	h.examine(t)
+	if len(h.revoked) < len(revocation.Kinds) {
+		t.Fatalf("%d revocations took effect, want every kind", len(h.revoked))
+	}
+	for _, r := range h.revoked {
+		for _, p := range h.suspects {
+			if r.Ends(p) {
+				t.Errorf("%+v ends %v", r, p)
+			}
+		}
+	}
+}
+
+// A gateway of one tenant has walls too: the next tenant comes tomorrow.
+func TestATenantAloneMeetsAStranger(t *testing.T) {
+	h := open(t)
+	alone := h.Tenants()[:1]
+	h.Config.Tenants = func() []*realm.Tenant { return alone }
+	r := h.examine(t)
+	if names, why := broken(r); len(names) > 0 || r.Pairs != 1 || r.Tenants != 1 {
+		t.Errorf("got %+v\n%s", r, why)
+	}
+	h.Config.Tenants = func() []*realm.Tenant { return nil }
+	if _, err := doctor.New(h.Config).Examine(t.Context(), 0); err == nil {
+		t.Error("a gateway without tenants was examined")
+	}
+}
+
+func TestOneRunAtATime(t *testing.T) {
+	h := open(t)
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	h.Config.Metrics = func() (string, error) {
+		close(begun)
+		<-goOn
+		return quiet, nil
+	}
+	d := doctor.New(h.Config)
+	first := make(chan error, 1)
+	go func() {
+		_, err := d.Examine(t.Context(), 0)
+		first <- err
+	}()
+	<-begun
+	if _, err := d.Examine(t.Context(), 0); !errors.Is(err, doctor.ErrBusy) {
+		t.Errorf("got %v, want ErrBusy", err)
+	}
+	close(goOn)
+	if err := <-first; err != nil {
+		t.Error(err)
+	}
+}
+
+// Of many tenants a sample is examined: the same for the same seed.
+func TestASampleIsBoundedAndCanBeTakenAgain(t *testing.T) {
+	h := open(t)
+	var many []*realm.Tenant
+	for i := range 2000 {
+		many = append(many, rules(t, fmt.Sprintf("t%d", i), rooms))
+	}
+	h.Config.Tenants = func() []*realm.Tenant { return many }
+	var asked [3][]string
+	join := h.Config.Join
+	for i, seed := range []uint32{7, 7, 8} {
+		h.Config.Join = func(t *realm.Tenant, p *auth.Principal, place *limit.Place, connection string, s hub.Subscriber) doctor.Member {
+			asked[i] = append(asked[i], t.ID.String())
+			return join(t, p, place, connection, s)
+		}
+		r, err := doctor.New(h.Config).Examine(t.Context(), seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if names, why := broken(r); r.Pairs != doctor.MostPairs || r.Of != 2000*1999/2 || r.Seed != seed || len(names) > 0 {
+			t.Errorf("got %+v\n%s", r, why)
+		}
+	}
+	if !slices.Equal(asked[0], asked[1]) || slices.Equal(asked[0], asked[2]) {
+		t.Error("the sample does not follow the seed")
+	}
+	if h.watch.refused > 300 {
+		t.Errorf("%d questions were denied, and told in the security log: too many", h.watch.refused)
+	}
+}

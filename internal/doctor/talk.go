@@ -1,0 +1,102 @@
+package doctor
+
+import (
+	"time"
+
+	"portcullis/internal/wire"
+)
+
+// says publishes a new marker for s.
+func (v *visit) says(s *side) (marker string, fault *wire.Fault) {
+	marker = "doctor-" + word()
+	v.spoken = append(v.spoken, utterance{marker, s, v.result})
+	return marker, s.member.Publish(v.ctx, s.name, []byte(`"`+marker+`"`))
+}
+
+// subscribes lets s hear the name of the meeting, and returns what ends that.
+func (v *visit) subscribes(s *side) (leave func(), fault *wire.Fault) {
+	fault = s.member.Subscribe(s.name, nil, false, func(*wire.Recovery) {})
+	return func() { _ = s.member.Unsubscribe(s.name) }, fault
+}
+
+// patience is how long a message of one's own may take. Where something was found already, the rest of the run is worth more than the wait.
+func (v *visit) patience() time.Duration {
+	if v.result.Verdict == Held {
+		return 2 * time.Second
+	}
+	return 50 * time.Millisecond
+}
+
+// hearsItself lets s publish and wait for it: whatever was on its way before has come, and the silence around it means something.
+func (v *visit) hearsItself(s *side) bool {
+	marker, fault := v.says(s)
+	switch {
+	case fault != nil:
+		v.unproven("%s: publish on %s was answered %s", s.tenant.ID, s.name, fault.Code)
+	case !s.ear.hears(v.ctx, marker, v.patience()):
+		v.unproven("%s: a user did not hear what they said themselves on %s", s.tenant.ID, s.name)
+	default:
+		return true
+	}
+	return false
+}
+
+// publish tries the wall of that name. What was heard by whom is looked at by overhear.
+func publish(v *visit) {
+	leave, fault := v.subscribes(v.to)
+	if fault != nil {
+		v.unproven("%s: subscribe was answered %s", v.to.tenant.ID, fault.Code)
+		return
+	}
+	defer leave()
+	v.tried()
+	if _, fault := v.says(v.from); fault != nil {
+		v.unproven("%s: publish on %s was answered %s", v.from.tenant.ID, v.from.name, fault.Code)
+	}
+	v.hearsItself(v.to)
+}
+
+// echo tries the wall of that name.
+func echo(v *visit) {
+	leave, fault := v.subscribes(v.to)
+	if fault != nil {
+		v.unproven("%s: subscribe was answered %s", v.to.tenant.ID, fault.Code)
+		return
+	}
+	defer leave()
+	v.tried()
+	before := v.to.ear.count()
+	if fault := v.from.member.Echo(v.from.name); fault != nil {
+		v.unproven("%s: echo on %s was answered %s", v.from.tenant.ID, v.from.name, fault.Code)
+	}
+	if v.hearsItself(v.to) && v.to.ear.count() != before+1 {
+		v.broken("%s heard more than their own when a user of %s echoed on %s", v.to.tenant.ID, v.from.tenant.ID, v.to.name)
+	}
+}
+
+// subscribe tries the wall of that name.
+func subscribe(v *visit) {
+	leaveTo, fault := v.subscribes(v.to)
+	if fault != nil {
+		v.unproven("%s: subscribe was answered %s", v.to.tenant.ID, fault.Code)
+		return
+	}
+	defer leaveTo()
+	v.tried()
+	leave, fault := v.subscribes(v.from)
+	if fault != nil {
+		v.broken("%s: subscribe to %s, where a user of %s is, was answered %s", v.from.tenant.ID, v.from.name, v.to.tenant.ID, fault.Code)
+		return
+	}
+	if !v.hearsItself(v.to) || !v.hearsItself(v.from) {
+		leave()
+		return
+	}
+	leave()
+	marker, fault := v.says(v.to)
+	if fault != nil {
+		v.unproven("%s: publish on %s was answered %s", v.to.tenant.ID, v.to.name, fault.Code)
+	} else if !v.to.ear.hears(v.ctx, marker, v.patience()) {
+		v.broken("%s hears nothing any more on %s since a user of %s left it", v.to.tenant.ID, v.to.name, v.from.tenant.ID)
+	}
+}
