@@ -30,11 +30,29 @@ func model(rules []acl.Rule, pr *auth.Principal, a acl.Action, name string) acl.
 			if a == acl.Manage || slices.ContainsFunc(r.Channels, func(p string) bool {
 				return covers(strings.Split(p, ":"), strings.Split(name, ":"), pr)
 			}) {
+				if effect == acl.ExplicitAllow && !granted(pr, a, name) {
+					return acl.Decision{Basis: acl.NotGranted}
+				}
 				return acl.Decision{Allowed: effect == acl.ExplicitAllow, Rule: r.Name, Basis: effect}
 			}
 		}
 	}
 	return acl.Decision{Basis: acl.NoMatch}
+}
+
+// granted narrows: a token without grants is not narrowed, of those with some one must cover it.
+func granted(pr *auth.Principal, a acl.Action, name string) bool {
+	if pr.Grants == nil {
+		return true
+	}
+	for _, g := range pr.Grants.List() {
+		if slices.Contains(g.Actions, a.String()) && (a == acl.Manage || slices.ContainsFunc(g.Channels, func(p channel.Pattern) bool {
+			return covers(strings.Split(p.String(), ":"), strings.Split(name, ":"), pr)
+		})) {
+			return true
+		}
+	}
+	return false
 }
 
 func fits(m *acl.Match, pr *auth.Principal) bool {
@@ -214,10 +232,33 @@ func (d *dice) principal() *auth.Principal {
 		pairs = append(pairs, d.pick([]string{"x", "y"}), d.pick(values))
 	}
 	claims(pairs...)(p)
+	if d.roll(8) == 1 {
+		p.Grants = d.grants()
+	}
 	if d.roll(40) == 1 {
 		p.Tenant = tenant.MustParse("globex")
 	}
 	return p
+}
+
+func (d *dice) grants() *auth.Grants {
+	var list []auth.Grant
+	for range d.roll(3) {
+		if d.roll(6) == 0 {
+			list = append(list, auth.Grant{Actions: []string{auth.OnTenant}})
+			continue
+		}
+		g := auth.Grant{Actions: d.some(verbs)}
+		for range 1 + d.roll(2) {
+			p, err := channel.ParsePattern(d.pattern([]string{"a", "b", "acme", "%2A", "*", "*"}, 3))
+			if err != nil {
+				panic(err)
+			}
+			g.Channels = append(g.Channels, p)
+		}
+		list = append(list, g)
+	}
+	return auth.NewGrants(list)
 }
 
 func (d *dice) name() string {

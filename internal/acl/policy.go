@@ -23,10 +23,11 @@ const (
 	ExplicitDeny   Basis = "explicit_deny"
 	NoMatch        Basis = "no_match"        // denied, as no rule says anything
 	TenantMismatch Basis = "tenant_mismatch" // denied, as the principal is of another tenant than the policy
+	NotGranted     Basis = "not_granted"     // denied, as a rule allows it and the token was narrowed to other things (RFC 9396)
 )
 
 // Bases lists every basis, for label sets that are created at zero.
-var Bases = []Basis{ExplicitAllow, ExplicitDeny, NoMatch, TenantMismatch}
+var Bases = []Basis{ExplicitAllow, ExplicitDeny, NoMatch, TenantMismatch, NotGranted}
 
 // Decision is the answer to one question and the reason for it.
 type Decision struct {
@@ -41,7 +42,7 @@ func (p *Policy) Decide(pr *auth.Principal, a Action, name channel.Name) Decisio
 	if p.foreign(pr) {
 		return Decision{Basis: TenantMismatch}
 	}
-	q := question{principal: pr, action: a}
+	q := question{principal: pr, action: a, name: name}
 	if !name.IsZero() {
 		q.walk(&p.tree, name.String())
 	}
@@ -66,6 +67,7 @@ func (p *Policy) foreign(pr *auth.Principal) bool {
 type question struct {
 	principal *auth.Principal
 	action    Action
+	name      channel.Name
 	deny      *rule // the first in the file that denies, of those seen
 	allow     *rule // the first in the file that allows, of those seen
 }
@@ -82,6 +84,8 @@ func (q *question) answer() Decision {
 	switch {
 	case q.deny != nil:
 		return Decision{Rule: q.deny.name, Basis: ExplicitDeny}
+	case q.allow != nil && q.principal.Grants != nil && !q.principal.Grants.Cover(q.action.String(), q.name):
+		return Decision{Basis: NotGranted}
 	case q.allow != nil:
 		return Decision{Allowed: true, Rule: q.allow.name, Basis: ExplicitAllow}
 	}

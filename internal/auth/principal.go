@@ -26,6 +26,8 @@ type Principal struct {
 	// Claims are the credential's scalar claims, and one entry for each text in a claim that is a list of texts.
 	// Sorted by name. Registered claims (RFC 7519, section 4.1) are not among them.
 	Claims []Claim
+	// Grants are what the token was narrowed to, nil where it was not.
+	Grants *Grants
 
 	Issuer  string // empty for a certificate
 	KeyID   string // of the issuer's key that signed, as its set calls it; empty where it calls it nothing, and for a certificate

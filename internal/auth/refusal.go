@@ -36,6 +36,7 @@ const (
 	TokenTooLongLived    Reason = "token_too_long_lived"
 	TokenReplayed        Reason = "token_replayed" // a logout token that was taken before
 	TokenBound           Reason = "token_bound"    // a cnf that the gateway cannot check, or that does not fit
+	BadGrant             Reason = "bad_grant"      // authorization_details of our type that are not understood (RFC 9396, section 2)
 	ProofInvalid         Reason = "proof_invalid"  // a DPoP proof that does not fit (RFC 9449, section 4.3)
 	ProofReplayed        Reason = "proof_replayed" // a DPoP proof that was used before
 	TicketUnknown        Reason = "ticket_unknown" // never made, used before, or over

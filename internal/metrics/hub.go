@@ -90,7 +90,7 @@ func newDecisions(f promauto.Factory) decisions {
 	}
 	return decisions{newCounters(f, "acl_decisions_total",
 		"Questions that the rules answered, by what was asked, the answer and what it rests on: a rule that allows, a rule that denies, no rule at all "+
-			"(no_match), or a user of another tenant, which should never happen.",
+			"(no_match), a token that was narrowed to other things (not_granted), or a user of another tenant, which should never happen.",
 		[]string{"action", "decision", "basis"}, r, other, other, other)}
 }
 

@@ -39,6 +39,7 @@ func (e *entry) principal(t *jws.Token, method auth.Method) (*auth.Principal, er
 		return nil, err
 	}
 	p.Claims = readClaims(&t.Claims)
+	p.Grants = e.grants(&t.Claims)
 	if n := len(p.Roles) + len(p.Scopes) + len(p.Claims); n > maxValues {
 		return nil, auth.Refuse(auth.TokenMalformed, "the token has %d roles, scopes and claims; the limit is %d", n, maxValues)
 	}
@@ -89,6 +90,21 @@ func readScopes(c *jws.Claims) ([]string, error) {
 		}
 	}
 	return scopes, nil
+}
+
+// grants returns the entries of authorization_details that are for this tenant: those whose locations name its audience, or that have none. A token all of
+// whose entries are for elsewhere has an empty list, which covers nothing; only one without any has none.
+func (e *entry) grants(c *jws.Claims) *auth.Grants {
+	if len(c.Granted) == 0 {
+		return nil
+	}
+	list := make([]auth.Grant, 0, len(c.Granted))
+	for _, g := range c.Granted {
+		if g.Locations == nil || slices.Contains(g.Locations, e.Audience) {
+			list = append(list, g.Grant)
+		}
+	}
+	return auth.NewGrants(list)
 }
 
 // registered are the claims that are no one's to write rules about: they were checked, and stand in the principal's own fields.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"portcullis/internal/auth"
+	"portcullis/internal/channel"
 	"portcullis/internal/tenant"
 )
 
@@ -28,6 +29,7 @@ type document struct {
 	Roles       []string          `json:"roles,omitempty"`
 	Scopes      []string          `json:"scopes,omitempty"`
 	Claims      []auth.Claim      `json:"claims,omitempty"`
+	Grants      *[]grant          `json:"grants,omitempty"`
 	Issuer      string            `json:"issuer,omitempty"`
 	KeyID       string            `json:"key_id,omitempty"`
 	TokenID     string            `json:"token_id,omitempty"`
@@ -46,13 +48,53 @@ type document struct {
 }
 
 // version is of the document. A node that knows another one refuses the ticket: the client asks for a new one.
-const version = 2
+const version = 3
+
+// grant is an [auth.Grant]. An empty list of them is kept: it is a principal who may do nothing, and no list one who may do what the rules allow.
+type grant struct {
+	Actions  []string `json:"actions"`
+	Channels []string `json:"channels,omitempty"`
+}
+
+func written(grants *auth.Grants) *[]grant {
+	if grants == nil {
+		return nil
+	}
+	list := []grant{}
+	for _, g := range grants.List() {
+		d := grant{Actions: g.Actions}
+		for _, p := range g.Channels {
+			d.Channels = append(d.Channels, p.String())
+		}
+		list = append(list, d)
+	}
+	return &list
+}
+
+func read(list *[]grant) (*auth.Grants, error) {
+	if list == nil {
+		return nil, nil
+	}
+	grants := []auth.Grant{}
+	for _, d := range *list {
+		g := auth.Grant{Actions: d.Actions}
+		for _, text := range d.Channels {
+			p, err := channel.ParsePattern(text)
+			if err != nil {
+				return nil, err
+			}
+			g.Channels = append(g.Channels, p)
+		}
+		grants = append(grants, g)
+	}
+	return auth.NewGrants(grants), nil
+}
 
 func encode(p *auth.Principal, o Origin, ends time.Time) ([]byte, error) {
 	d := document{
 		Tenant: p.Tenant.String(), User: p.User, Segment: p.Segment, Roles: p.Roles, Scopes: p.Scopes, Claims: p.Claims, Issuer: p.Issuer, KeyID: p.KeyID,
 		TokenID: p.TokenID, Session: p.Session, Method: p.Method, Issued: p.Issued.UTC(), Expires: writable(p.Expires),
-		Terms: p.Terms, Algorithm: p.Algorithm, Type: p.Type, Origin: o, Ends: ends.UTC(), Version: version,
+		Terms: p.Terms, Algorithm: p.Algorithm, Type: p.Type, Grants: written(p.Grants), Origin: o, Ends: ends.UTC(), Version: version,
 	}
 	if p.Certificate != nil {
 		c := *p.Certificate
@@ -107,10 +149,14 @@ func decode(text []byte) (stored, error) {
 			}
 		}
 	}
+	grants, err := read(d.Grants)
+	if err != nil {
+		return stored{}, err
+	}
 	return stored{&auth.Principal{
 		Tenant: id, User: d.User, Segment: d.Segment, Roles: d.Roles, Scopes: d.Scopes, Claims: d.Claims, Issuer: d.Issuer, KeyID: d.KeyID,
 		TokenID: d.TokenID, Session: d.Session, Method: d.Method, Certificate: d.Certificate, Issued: d.Issued, Expires: d.Expires,
-		Terms: d.Terms, Algorithm: d.Algorithm, Type: d.Type,
+		Terms: d.Terms, Algorithm: d.Algorithm, Type: d.Type, Grants: grants,
 	}, d.Origin, d.Ends}, nil
 }
 

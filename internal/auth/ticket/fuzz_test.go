@@ -12,14 +12,14 @@ import (
 
 // FuzzDecode: a stored text that is read has a tenant, a user and an end, and is written again as what was read.
 func FuzzDecode(f *testing.F) {
-	p := &auth.Principal{Tenant: tenant.MustParse("acme"), User: "ana", Expires: time.Now(), Certificate: &auth.Certificate{Links: []auth.Link{{Serial: "\xff"}}}}
+	p := &auth.Principal{Tenant: tenant.MustParse("acme"), User: "ana", Expires: time.Now(), Certificate: &auth.Certificate{Links: []auth.Link{{Serial: "\xff"}}}, Grants: auth.NewGrants(nil)}
 	text, err := encode(p, Origin{"https://app.acme.example", true}, time.Now())
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(text)
-	f.Add([]byte(`{"tenant":"acme","user":"ana","version":2}`))
-	f.Add([]byte(`{"version":3}`))
+	f.Add([]byte(`{"tenant":"acme","user":"ana","grants":[{"actions":["manage"]}],"version":3}`))
+	f.Add([]byte(`{"version":2}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		s, err := decode(text)
 		if err != nil {
@@ -33,7 +33,8 @@ func FuzzDecode(f *testing.F) {
 			t.Skip("a time that JSON cannot write")
 		}
 		same, err := decode(again)
-		if err != nil || same.origin != s.origin || same.principal.User != s.principal.User || !same.expires.Equal(s.expires) {
+		if err != nil || same.origin != s.origin || same.principal.User != s.principal.User || !same.expires.Equal(s.expires) ||
+			(same.principal.Grants == nil) != (s.principal.Grants == nil) || len(same.principal.Grants.List()) != len(s.principal.Grants.List()) {
 			t.Fatalf("%s was written and is read as %+v, %v", again, same, err)
 		}
 	})

@@ -48,15 +48,24 @@ func open(t *testing.T) (*ticket.Office, *memory.Broker) {
 var (
 	page    = ticket.Origin{Value: "https://app.acme.example", Present: true}
 	noPage  = ticket.Origin{}
+	rooms   = pattern("room:*")
 	ownCert = sha256.Sum256([]byte("ana's"))
 	noCert  [sha256.Size]byte
 )
+
+func pattern(text string) channel.Pattern {
+	p, err := channel.ParsePattern(text)
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
 
 // ana has a value in every field, so that a field that is forgotten shows.
 func ana() *auth.Principal {
 	return &auth.Principal{
 		Tenant: tenant.MustParse("acme"), User: "ana", Segment: "ana", Roles: []string{"member"}, Scopes: []string{"rt"},
-		Claims: []auth.Claim{{Name: "org", Value: "7"}}, Issuer: "https://id.acme.example", KeyID: "k1", TokenID: "t1", Session: "s1", Method: auth.DPoP,
+		Claims: []auth.Claim{{Name: "org", Value: "7"}}, Grants: auth.NewGrants([]auth.Grant{{Actions: []string{"publish"}, Channels: []channel.Pattern{rooms}}}), Issuer: "https://id.acme.example", KeyID: "k1", TokenID: "t1", Session: "s1", Method: auth.DPoP,
 		Certificate: &auth.Certificate{
 			Fingerprint: ownCert, Links: []auth.Link{{Authority: sha256.Sum256([]byte("ca")), Serial: "\xff\x00\x01"}}, Expires: time.Now().Add(time.Hour).Round(0),
 		},
@@ -118,6 +127,37 @@ func empty(v reflect.Value, name string) iter.Seq[string] {
 				empty(v.Field(i), name+"."+v.Type().Field(i).Name)(yield)
 			}
 		}
+	}
+}
+
+// A ticket is worth no more than the token that it was made for: what narrows the token goes with it, to the last grant, and also where nothing is left.
+func TestATicketThatWouldWidenItsToken(t *testing.T) {
+	o, _ := open(t)
+	inbox, err := channel.Parse("user:ana:inbox")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name   string
+		grants *auth.Grants
+		want   bool
+	}{
+		{"a token with a grant for something else", ana().Grants, false},
+		{"a token all of whose grants are for elsewhere", auth.NewGrants(nil), false},
+		{"a token for the tenant alone", auth.NewGrants([]auth.Grant{{Actions: []string{"manage"}}}), false},
+		{"a token without grants", nil, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := ana()
+			p.Grants = tt.grants
+			got, err := o.Redeem(t.Context(), mint(t, o, p, page), page, ownCert, time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Grants.Cover("subscribe", inbox) != tt.want || (got.Grants == nil) != (tt.grants == nil) || len(got.Grants.List()) != len(tt.grants.List()) {
+				t.Errorf("got %+v of %+v", got.Grants, tt.grants)
+			}
+		})
 	}
 }
 
@@ -187,8 +227,10 @@ func TestAStoredTicketThatWasTamperedWith(t *testing.T) {
 		{"no tenant", `"tenant":"acme"`, `"tenant":""`},
 		{"a tenant that is none", `"tenant":"acme"`, `"tenant":"../acme"`},
 		{"a field that is not known", `"user":`, `"admin":true,"user":`},
-		{"another version", `"version":2`, `"version":1`},
-		{"no version", `"version":2`, `"version":0`},
+		{"another version", `"version":3`, `"version":2`},
+		{"no version", `"version":3`, `"version":0`},
+		{"a grant on what is no pattern", `"channels":["room:*"]`, `"channels":["room*"]`},
+		{"a grant with more to it", `"grants":[{`, `"grants":[{"x":1,`},
 		{"no end", `"ends":`, `"issuer":"x","ENDS":"0001-01-01T00:00:00Z","ends":"0001-01-01T00:00:00Z","issuer":`},
 		{"a serial that is none", `"Serial":"`, `"Serial":"x`},
 		{"half of it", `"origin"`, ""},

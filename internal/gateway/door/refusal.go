@@ -77,6 +77,7 @@ var Answers = []Answer{
 	{auth.TokenTooLongLived, wire.Unauthorized, ClientFault, notBelieved},
 	{auth.TokenReplayed, wire.Unauthorized, ClientFault, notBelieved},
 	{auth.TokenBound, wire.Unauthorized, ClientFault, notBelieved},
+	{auth.BadGrant, wire.Unauthorized, ClientFault, notBelieved},
 	{auth.ProofInvalid, wire.Unauthorized, ClientFault, notBelieved},
 	{auth.ProofReplayed, wire.Unauthorized, ClientFault, notBelieved},
 	{auth.TicketUnknown, wire.Unauthorized, ClientFault, notBelieved},

@@ -21,6 +21,7 @@ type Claims struct {
 	TokenID   string    // jti, empty when absent
 	Session   string    // sid (OpenID Connect Front-Channel Logout, section 3), empty when absent
 	Bound     Confirmation
+	Granted   []Granted // what the token was narrowed to; nil when absent
 	All       []Member
 }
 
@@ -60,7 +61,8 @@ func readClaims(all object) (Claims, error) {
 		return c, err
 	}
 	c.Bound = readConfirmation(all)
-	return c, nil
+	c.Granted, err = readGranted(all)
+	return c, err
 }
 
 // readText returns a claim by which the token may be revoked later: one that is misread is none that anybody could name.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,7 @@ import (
 //   - golang-jwt's parser, which is lenient, reads the same header and the same claims,
 //   - no header parameter that would choose the key or change the meaning is there,
 //   - a walk with encoding/json finds no name twice in any object, and none in two cases on the outermost level,
+//   - each grant has actions, and channels unless it is manage alone,
 //   - subject and times are what the package promises.
 func FuzzRead(f *testing.F) {
 	for _, seed := range []string{
@@ -52,6 +54,8 @@ func FuzzReadText(f *testing.F) {
 		{header, with(`"cnf":null,"nbf":0,"aud ":{}`)},
 		{header, with(`"a":{"b":1,"b":2}`)},
 		{header, with(`"ſub":1`)},
+		{header, with(`"authorization_details":[{"type":"x"},{"type":"portcullis_channel","actions":["publish"],"channels":["room:*"],"locations":["a"]}]`)},
+		{header, with(`"authorization_details":[{"type":"portcullis_channel","actions":["manage"]},{}]`)},
 		{" {\t\"alg\" : \"ES256\"\n} ", strings.ReplaceAll(claims, ":", " : ")},
 	} {
 		f.Add(seed[0], seed[1])
@@ -84,6 +88,11 @@ func promised(t *testing.T, token string) {
 		}
 	}
 	c := got.Claims
+	for _, g := range c.Granted {
+		if len(g.Actions) == 0 || (len(g.Channels) == 0) != slices.Equal(g.Actions, []string{auth.OnTenant}) {
+			t.Fatalf("got the grant %+v", g)
+		}
+	}
 	if c.Issuer == "" || c.Subject == "" || !utf8.ValidString(c.Subject) || strings.ContainsFunc(c.Subject, unicode.IsControl) {
 		t.Fatalf("got iss %q, sub %q", c.Issuer, c.Subject)
 	}
