@@ -48,7 +48,8 @@ func (c *compiler) rule(path string, i int, r *Rule) {
 	} else {
 		c.named[r.Name] = i
 	}
-	compiled := &rule{name: r.Name, order: i, denies: len(r.Deny) > 0}
+	compiled := &rule{name: r.Name, order: i, denies: len(r.Deny) > 0, channels: r.Channels}
+	c.policy.rules = append(c.policy.rules, compiled)
 	compiled.actions = c.actions(path, r)
 	for j, pattern := range r.Channels {
 		c.channel(fmt.Sprintf("%s.channels[%d]", path, j), pattern, compiled)

@@ -10,6 +10,8 @@ type rule struct {
 	denies  bool
 	only    *condition // nil is everybody
 	except  *condition // nil is nobody
+
+	channels []string // as they were written: [Policy.Explain] reads them again
 }
 
 func (r *rule) concerns(pr *auth.Principal) bool {

@@ -11,7 +11,8 @@ import (
 type Policy struct {
 	tenant tenant.ID
 	tree   node
-	manage ending // the rules about manage, which have no channel
+	manage ending  // the rules about manage, which have no channel
+	rules  []*rule // all of them, in the order of the file: decisions do not look here
 }
 
 // Basis says what a decision rests on. The set is closed: it is a metric label.
