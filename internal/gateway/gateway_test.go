@@ -77,35 +77,53 @@ func (*tally) Closed(*session.Report)                                         {}
 // edge is a gateway over a network in memory.
 type edge struct {
 	*gateway.Gateway
-	t      *testing.T
+	t      testing.TB
 	net    *testnet.Listener
 	issuer *authtest.Issuer
+	keys   string // the issuer's, in a file
+	realms *realm.Registry
+	hub    *hub.Hub
 	tally  *tally
 	ready  bool
+	serve  func(net.Listener)
 }
 
 func open(t *testing.T) *edge {
-	d := &edge{t: t, net: testnet.Listen(), issuer: authtest.New("https://id.acme.example"), tally: &tally{reasons: make(map[auth.Reason]int)}, ready: true}
-	file := d.issuer.WriteJWKS(t)
-	c, problems := config.Parse("portcullis.yaml", []byte(`
-listen: {plaintext: true}
-tenants:
-  - id: acme
+	return openAs(t, `
     origins: ["https://app.acme.example"]
     limits: {connections: 3, connections_per_user: 2}
-    issuers: [{issuer: "https://id.acme.example", audience: portcullis, jwks_file: "`+file+`"}]
-    rules: [{name: echo, allow: [echo], channels: ["echo"], for: {roles: [prober]}}]
-`))
+    rules: [{name: echo, allow: [echo], channels: ["echo"], for: {roles: [prober]}}]`)
+}
+
+// snapshot is what the world is when acme has these settings besides its issuer.
+func (d *edge) snapshot(settings string) *realm.Snapshot {
+	d.t.Helper()
+	return d.world(`
+  - id: acme
+    issuers: [{issuer: "https://id.acme.example", audience: portcullis, jwks_file: "` + d.keys + `"}]` + settings)
+}
+
+// world is a snapshot of these tenants.
+func (d *edge) world(tenants string) *realm.Snapshot {
+	d.t.Helper()
+	c, problems := config.Parse("portcullis.yaml", []byte("listen: {plaintext: true}\ntenants:"+tenants))
 	if config.Failed(problems) {
-		t.Fatal(problems)
+		d.t.Fatal(problems)
 	}
-	log := slog.New(slog.DiscardHandler)
-	snapshot, problems := realm.Build(c, realm.Options{Log: log, Gate: auth.NewSlots(1)})
+	snapshot, problems := realm.Build(c, realm.Options{Log: slog.New(slog.DiscardHandler), Gate: auth.NewSlots(1)})
 	if snapshot == nil {
-		t.Fatal(problems)
+		d.t.Fatal(problems)
 	}
+	return snapshot
+}
+
+func openAs(t testing.TB, settings string) *edge {
+	d := &edge{t: t, net: testnet.Listen(), issuer: authtest.New("https://id.acme.example"), tally: &tally{reasons: make(map[auth.Reason]int)}, ready: true}
+	d.keys = d.issuer.WriteJWKS(t)
+	log := slog.New(slog.DiscardHandler)
 	engine := memory.New()
 	h := hub.New(engine, d.tally, log)
+	d.hub = h
 	ledger := revocation.NewLedger(engine.State(), func(ctx context.Context, data []byte) error {
 		return engine.Control(ctx, broker.Command{Kind: "revocation", Data: data})
 	}, func(revocation.Change) {}, log)
@@ -114,7 +132,8 @@ tenants:
 	if err != nil {
 		t.Fatal(err)
 	}
-	realms := realm.NewRegistry(snapshot)
+	realms := realm.NewRegistry(d.snapshot(settings))
+	d.realms = realms
 	sessions := session.NewHost("n_1", d.tally, log)
 	d.Gateway = gateway.New(gateway.Config{
 		Door: door.New(door.Config{
@@ -130,7 +149,8 @@ tenants:
 	all.Go(func() { <-h.Reached(); ledger.Run(ctx) })
 	<-ledger.Ready()
 	server := &http.Server{Handler: d}
-	all.Go(func() { server.Serve(d.net) })
+	d.serve = func(l net.Listener) { all.Go(func() { server.Serve(l) }) }
+	d.serve(d.net)
 	t.Cleanup(func() {
 		d.Roster().Empty(ctx)
 		server.Close()

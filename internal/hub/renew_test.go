@@ -2,11 +2,16 @@ package hub_test
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"portcullis/internal/acl"
 	"portcullis/internal/auth"
@@ -172,4 +177,61 @@ func TestATenantThatIsGoneTakesNothingByItself(t *testing.T) {
 		t.Errorf("lost %v: the session is about to end, and hears only that", told(loss))
 	}
 	must(t, m.Echo("room:1"))
+}
+
+// race runs all of these at once, in whatever order.
+func race(all ...func()) {
+	var running sync.WaitGroup
+	var ready atomic.Int32
+	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	for _, f := range all {
+		running.Go(func() {
+			ready.Add(1)
+			for int(ready.Load()) < len(all) {
+				runtime.Gosched()
+			}
+			for range rand.N(100) {
+				ready.Add(1) // some moments
+			}
+			f()
+		})
+	}
+	running.Wait()
+}
+
+// A member subscribes while the policy that would allow it is replaced. It is not subscribed afterwards, and if it was told that it is, it is told of the loss.
+func TestASubscriptionRacesAPolicy(t *testing.T) {
+	h := open(t, limit.Limits{})
+	m := h.enter(t, "acme", "bob", &ear{})
+	every, none := h.only(t, "room:1"), h.only(t, "none")
+	rounds := map[string]int{}
+	for range 20_000 {
+		told(m.Renew(nil, every))
+		subscribed, lost := false, 0
+		race(func() { m.Subscribe("room:1", nil, false, func(*wire.Recovery) { subscribed = true }) }, func() { lost = len(told(m.Renew(nil, none))) })
+		if left := m.Channels(); len(left) != 0 || subscribed != (lost == 1) {
+			t.Fatalf("subscribed: %v, lost: %d, and there is %v", subscribed, lost, left)
+		}
+		rounds[fmt.Sprintf("subscribed %v", subscribed)]++
+	}
+	t.Log(rounds)
+}
+
+// A credential is refreshed while the policy is replaced. Whoever comes last, the newer policy stays, and the loss is told once.
+func TestACredentialRacesAPolicy(t *testing.T) {
+	h := open(t, limit.Limits{})
+	m := h.enter(t, "acme", "bob", &ear{})
+	must(t, m.Subscribe("room:1", nil, false, ignore))
+	every, none := h.only(t, "room:1"), h.only(t, "none")
+	var policy sync.WaitGroup
+	var byPolicy []string
+	byCredential := told(m.Renew(&auth.Principal{Tenant: h.tenants["acme"].ID, User: "bob"}, func(id tenant.ID) *realm.Tenant {
+		policy.Go(func() { byPolicy = told(m.Renew(nil, none)) })
+		time.Sleep(10 * time.Millisecond) // nothing tells that it waits for its turn
+		return every(id)
+	}))
+	policy.Wait()
+	if fault := m.Subscribe("room:1", nil, false, ignore); fault == nil || len(byPolicy) != 1 || len(byCredential) != 0 {
+		t.Errorf("to subscribe: %v; lost %v by the policy and %v by the credential", fault, byPolicy, byCredential)
+	}
 }
