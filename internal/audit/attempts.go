@@ -17,6 +17,7 @@ var own = map[string]Event{
 	string(door.UserFull):        SessionsExceeded,
 	string(door.EchoForbidden):   AuthzFail,
 	string(door.ManageForbidden): AuthzFail,
+	string(door.MessageRate):     RateExceeded,
 	string(door.OtherUser):       TokenReuse,
 	string(door.BadHandshake):    InputInvalid,
 	string(door.BadSubprotocol):  InputInvalid,

@@ -44,10 +44,6 @@ func Methods(answers func(method string) bool) string {
 
 // Write answers with p. Headers that the caller set before stay.
 func Write(w http.ResponseWriter, p Problem) {
-	status := p.Status
-	if status == 0 {
-		status = p.Code.Status()
-	}
 	h := w.Header()
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
@@ -56,11 +52,24 @@ func Write(w http.ResponseWriter, p Problem) {
 		// Spread, so that everybody who was refused at once does not come back at once.
 		h.Set("Retry-After", strconv.Itoa(1+rand.IntN(seconds)))
 	}
-	w.WriteHeader(status)
+	w.WriteHeader(p.status())
 	body := json.NewEncoder(w)
 	body.SetEscapeHTML(false) // it is no HTML, and people read it
-	_ = body.Encode(document{
+	_ = body.Encode(p.Document())
+}
+
+// Document returns p as JSON has it, for an answer that holds one.
+func (p Problem) Document() any {
+	status := p.status()
+	return document{
 		Type: "about:blank", Title: http.StatusText(status), Status: status,
 		Detail: p.Detail, Instance: p.Instance, Code: p.Code,
-	})
+	}
+}
+
+func (p Problem) status() int {
+	if p.Status != 0 {
+		return p.Status
+	}
+	return p.Code.Status()
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // Which of a tenant's paths a page may use, and how.
-var pagesPaths = map[string]string{"/v1/tickets": "POST", "/v1/whoami": "GET"}
+var pagesPaths = map[string]string{"/v1/tickets": "POST", "/v1/whoami": "GET", "/v1/permissions/check": "POST"}
 
 // preflight is the question that a browser asks before a page's request with a token (Fetch, section 4.8).
 func (g *gateway) preflight(path, method, origin string) string {
@@ -76,7 +76,7 @@ func TestAMintByAnotherSitesPage(t *testing.T) {
 		for path, method := range pagesPaths {
 			t.Run(path+" of "+origin, func(t *testing.T) {
 				raw := method + " " + path + " HTTP/1.1\r\n" + head("Host: "+g.address, bearer(token), "Origin: "+origin, "Content-Length: 0")
-				a := g.denies(t, map[string]string{"/v1/tickets": "ticket", "/v1/whoami": "api"}[path], wrongOrigin, func() *answer { return g.asks(t, raw) })
+				a := g.denies(t, map[string]string{"/v1/tickets": "ticket", "/v1/whoami": "api", "/v1/permissions/check": "api"}[path], wrongOrigin, func() *answer { return g.asks(t, raw) })
 				want := ""
 				if origin == globex.origin {
 					want = origin // it may read why

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -73,6 +74,9 @@ func (a *API) Routes(r chi.Router) {
 	mint := a.config.Door.Open(http.MethodPost, a.asked(door.TicketMint, a.mint))
 	r.Post("/v1/tickets", mint)
 	r.Options("/v1/tickets", mint)
+	check := a.config.Door.Open(http.MethodPost, a.asked(door.API, a.permissions))
+	r.Post("/v1/permissions/check", check)
+	r.Options("/v1/permissions/check", check)
 	r.Post("/v1/revocations", a.asked(door.API, a.revoke))
 	r.Post("/v1/logout", a.logout)
 	r.Post("/v1/security-events", a.event)
@@ -106,7 +110,7 @@ func answer(w http.ResponseWriter, status int, document any) {
 	_ = json.NewEncoder(w).Encode(document) // a client that left needs no answer
 }
 
-// maxBody is more than any request here needs.
+// maxBody is more than most requests here need.
 const maxBody = 16 << 10
 
 // BadRequest is a request whose body cannot be used, by somebody who was believed.
@@ -116,6 +120,11 @@ func (b *BadRequest) Error() string { return b.Detail }
 
 // body reads a request's body of the media type wanted.
 func body(w http.ResponseWriter, r *http.Request, want string) ([]byte, error) {
+	return bodyOf(w, r, want, maxBody)
+}
+
+// bodyOf is body for one of at most so many bytes.
+func bodyOf(w http.ResponseWriter, r *http.Request, want string, most int64) ([]byte, error) {
 	types := r.Header.Values("Content-Type")
 	media := ""
 	if len(types) == 1 {
@@ -124,9 +133,9 @@ func body(w http.ResponseWriter, r *http.Request, want string) ([]byte, error) {
 	if media != want {
 		return nil, &BadRequest{problem.Problem{Code: wire.BadRequest, Status: http.StatusUnsupportedMediaType, Detail: "send the body as Content-Type: " + want}}
 	}
-	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return nil, &BadRequest{problem.Problem{Code: wire.TooLarge, Detail: "the body has more than 16384 bytes"}}
+		return nil, &BadRequest{problem.Problem{Code: wire.TooLarge, Detail: fmt.Sprintf("the body has more than %d bytes", most)}}
 	}
 	if err != nil {
 		return nil, &BadRequest{problem.Problem{Code: wire.BadRequest, Detail: "the body ended before its time"}}

@@ -22,6 +22,7 @@ const (
 	EchoForbidden   auth.Reason = "echo_forbidden"
 	OtherUser       auth.Reason = "other_user" // a refresh by somebody else's token, or by an older one
 	ManageForbidden auth.Reason = "manage_forbidden"
+	MessageRate     auth.Reason = "message_rate"
 	Draining        auth.Reason = "draining"
 	Internal        auth.Reason = "internal"
 )
@@ -101,6 +102,7 @@ var Answers = []Answer{
 	{EchoForbidden, wire.Forbidden, ClientFault, "echo on channel echo is not allowed, and this subprotocol does nothing else"},
 	{OtherUser, wire.Forbidden, ClientFault, ""},
 	{ManageForbidden, wire.Forbidden, ClientFault, "no rule allows you to manage this tenant"},
+	{MessageRate, wire.RateLimited, ClientFault, ""},
 	{Draining, wire.Unavailable, ServerFault, "the gateway is being stopped: connect again, to another node"},
 	{Internal, wire.Internal, ServerFault, "the gateway failed; the operator finds why in the log, by this problem's instance"},
 }
