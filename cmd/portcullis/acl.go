@@ -12,7 +12,8 @@ import (
 )
 
 func aclCommand(s *shell) *cobra.Command {
-	return group("acl", "Ask the rules", "  portcullis acl test --config portcullis.yaml", aclTestCommand(s))
+	return group("acl", "Ask the rules", `  portcullis acl test --config portcullis.yaml
+  portcullis acl explain --config portcullis.yaml --tenant acme --user alice --action publish --channel room:1`, aclTestCommand(s), aclExplainCommand(s))
 }
 
 func aclTestCommand(s *shell) *cobra.Command {

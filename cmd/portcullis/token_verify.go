@@ -46,6 +46,7 @@ type verdict struct {
 	Segment string     `json:"segment,omitempty"`
 	Roles   []string   `json:"roles,omitempty"`
 	Scopes  []string   `json:"scopes,omitempty"`
+	Grants  *[]string  `json:"grants,omitempty"` // what the token was narrowed to; absent where it was not
 	Issuer  string     `json:"issuer,omitempty"`
 	Expires *time.Time `json:"expires,omitempty"` // leeway included
 
@@ -68,6 +69,7 @@ func (s *shell) tokenVerify(ctx context.Context, file, token string, asJSON bool
 			Accepted: true, Tenant: p.Tenant.String(), User: p.User, Segment: p.Segment, Roles: p.Roles, Scopes: p.Scopes,
 			Issuer: p.Issuer, Expires: &p.Expires,
 		}
+		v.Grants = grantsOf(p)
 	}
 	if asJSON {
 		if err := printJSON(s.stdout, v); err != nil {
@@ -106,10 +108,14 @@ func (v *verdict) print(s *shell) {
 		return
 	}
 	fmt.Fprintln(s.stdout, "accepted")
-	for _, line := range []struct{ name, text string }{
+	all := []struct{ name, text string }{
 		{"tenant", v.Tenant}, {"user", v.User}, {"roles", strings.Join(v.Roles, ", ")}, {"scopes", strings.Join(v.Scopes, ", ")},
 		{"issuer", v.Issuer}, {"expires", moment(*v.Expires) + ", leeway included"},
-	} {
+	}
+	if v.Grants != nil {
+		all = append(all, struct{ name, text string }{"grants", narrowedTo(*v.Grants)})
+	}
+	for _, line := range all {
 		if line.text == "" {
 			line.text = "-"
 		}

@@ -8,6 +8,7 @@ import (
 
 	"portcullis/internal/auth"
 	"portcullis/internal/channel"
+	"portcullis/internal/tenant"
 )
 
 // Test is what an operator expects of a policy. An expectation is an action and a channel, as in "publish room:1", or "manage".
@@ -41,6 +42,13 @@ func (p *Policy) RunTests(tests []Test) []Problem {
 		}
 	}
 	return found
+}
+
+// Principal returns whom s describes, a user of tenant t, and what is wrong with the description.
+func (s *Subject) Principal(t tenant.ID) (*auth.Principal, []Problem) {
+	var found problems
+	p := s.principal(&Policy{tenant: t}, "as", &found)
+	return p, found
 }
 
 func (s *Subject) principal(p *Policy, path string, found *problems) *auth.Principal {
