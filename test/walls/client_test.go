@@ -1,0 +1,217 @@
+package walls_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"portcullis/internal/auth/authtest"
+)
+
+// said is anything that the gateway says.
+type said struct {
+	Type, Channel, Code, Tenant, User, Connection string
+	ID                                            int
+	From                                          struct{ User, Connection string }
+	Data                                          json.RawMessage
+	raw                                           string
+}
+
+// client is a connection, and what the test knows about it.
+type client struct {
+	party      *party
+	user       string
+	roles      []string
+	token      string
+	jti, sid   string
+	connection string
+	ws         *websocket.Conn
+	frames     chan said // closed behind the last, when the connection has ended
+	code       int       // of the end
+
+	hears map[string]int // as its own frames say, in their order; from which publication on
+	heard map[int]bool   // publications
+}
+
+// credential gives a user a token whose ids other tenants' tokens have too.
+func (w *world) credential(c *client, has []string) {
+	c.roles = has
+	for _, n := range w.chance.Perm(4) {
+		c.jti, c.sid = fmt.Sprint("token-", n), fmt.Sprint("session-", n)
+		if !c.party.revoked[c.jti] && !c.party.revoked[c.sid] {
+			break
+		}
+		w.fresh++
+		c.jti, c.sid = fmt.Sprint("token-fresh-", w.fresh), fmt.Sprint("session-fresh-", w.fresh)
+	}
+	c.token = c.party.issuer.Token(c.user, authtest.Claims{"roles": has, "jti": c.jti, "sid": c.sid})
+}
+
+const patience = 10 * time.Second
+
+// dial connects with a token or, where there is one, a ticket.
+func (h *house) dial(c *client, ticket string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	url, header := "ws://"+h.Addr()+"/v1/ws", http.Header{}
+	if ticket != "" {
+		url += "?ticket=" + ticket
+	} else {
+		header.Set("Authorization", "Bearer "+c.token)
+	}
+	ws, answer, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPHeader: header})
+	if err != nil {
+		status := 0
+		if answer != nil {
+			status = answer.StatusCode
+		}
+		return fmt.Errorf("%s of %s does not get in: %d, %w", c.user, c.party.id, status, err)
+	}
+	c.ws, c.frames, c.hears, c.heard = ws, make(chan said, 4096), make(map[string]int), make(map[int]bool)
+	go c.read()
+	return nil
+}
+
+// read takes every frame until the connection ends.
+func (c *client) read() {
+	defer close(c.frames)
+	for {
+		_, text, err := c.ws.Read(context.Background())
+		if err != nil {
+			c.code = int(websocket.CloseStatus(err))
+			return
+		}
+		var s said
+		if err := json.Unmarshal(text, &s); err != nil {
+			s.Type = "unreadable"
+		}
+		s.raw = string(text)
+		c.frames <- s
+	}
+}
+
+// live is the town of all clients, moved by one goroutine.
+type live struct {
+	*world
+	*house
+	clients      []*client
+	publications []*publication
+	checked      int // of publications
+
+	step, requests, deliveries int
+	near                       int // subscribers of other tenants on the name of a publication
+}
+
+// publication is something that was said on a channel, or that should not have been.
+type publication struct {
+	by       *client
+	name     string
+	accepted bool
+	hearers  map[*client]bool // who was subscribed, and whether they stayed since
+}
+
+// take looks at a frame. Whatever stands in it must be the client's own tenant's.
+func (l *live) take(c *client, s said) error {
+	for _, other := range l.parties {
+		if mark := other.marked(s.raw); mark != "" && other != c.party {
+			return fmt.Errorf("%s of %s reads %s of %s: %s", c.user, c.party.id, mark, other.id, s.raw)
+		}
+	}
+	switch s.Type {
+	case "message":
+		return l.message(c, s)
+	case "unsubscribed":
+		if _, heard := c.hears[s.Channel]; heard && c.party.may(c.user, c.roles, "subscribe", s.Channel) {
+			return fmt.Errorf("%s of %s lost %s, which the rules allow", c.user, c.party.id, s.Channel)
+		}
+		delete(c.hears, s.Channel)
+	case "ok", "error", "welcome":
+	default:
+		return fmt.Errorf("%s of %s was told %s", c.user, c.party.id, s.raw)
+	}
+	return nil
+}
+
+func (l *live) message(c *client, s said) error {
+	var n int
+	if err := json.Unmarshal(s.Data, &n); err != nil || n < 0 || n >= len(l.publications) {
+		return fmt.Errorf("%s of %s heard what nobody said: %s", c.user, c.party.id, s.raw)
+	}
+	p := l.publications[n]
+	switch from, subscribed := c.hears[s.Channel]; {
+	case p.by.party != c.party:
+		return fmt.Errorf("%s of %s heard what %s of %s said: %s", c.user, c.party.id, p.by.user, p.by.party.id, s.raw)
+	case !p.accepted:
+		return fmt.Errorf("%s of %s heard what %s was refused to say: %s", c.user, c.party.id, p.by.user, s.raw)
+	case !subscribed:
+		return fmt.Errorf("%s of %s heard what they are not subscribed to: %s", c.user, c.party.id, s.raw)
+	case n < from:
+		return fmt.Errorf("%s of %s heard what was said long before they came: %s", c.user, c.party.id, s.raw)
+	case p.name != s.Channel || p.by.user != s.From.User || p.by.connection != s.From.Connection:
+		return fmt.Errorf("said by %s (%s) on %s, heard as %s", p.by.user, p.by.connection, p.name, s.raw)
+	case c.heard[n]:
+		return fmt.Errorf("%s of %s heard it twice: %s", c.user, c.party.id, s.raw)
+	}
+	c.heard[n] = true
+	l.deliveries++
+	return nil
+}
+
+// errGone is the error of a request whose connection ended.
+var errGone = errors.New("the connection ended")
+
+// next takes the next frame of a client, if it comes in time.
+func (l *live) next(c *client, by time.Duration) (s said, err error) {
+	select {
+	case s, open := <-c.frames:
+		if !open {
+			return s, errGone
+		}
+		return s, l.take(c, s)
+	case <-time.After(by):
+		return s, fmt.Errorf("%s of %s waited for %v in vain", c.user, c.party.id, by)
+	}
+}
+
+// request asks and returns the answer; what comes meanwhile is looked at.
+func (l *live) request(c *client, body map[string]any) (said, error) {
+	l.requests++
+	all := maps.Clone(body)
+	all["id"] = l.requests
+	text, err := json.Marshal(all)
+	if err != nil {
+		return said{}, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := c.ws.Write(ctx, websocket.MessageText, text); err != nil {
+		return said{}, errGone
+	}
+	for {
+		s, err := l.next(c, patience)
+		if err != nil || s.ID == l.requests {
+			return s, err
+		}
+	}
+}
+
+// drain looks at everything that has come so far.
+func (l *live) drain(c *client) error {
+	for len(c.frames) > 0 {
+		if _, err := l.next(c, patience); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *live) of(p *party) []*client {
+	return slices.DeleteFunc(slices.Clone(l.clients), func(c *client) bool { return c.party != p })
+}
