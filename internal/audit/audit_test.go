@@ -21,6 +21,7 @@ import (
 	"portcullis/internal/gateway/api"
 	"portcullis/internal/gateway/door"
 	"portcullis/internal/hub"
+	"portcullis/internal/session"
 	"portcullis/internal/tenant"
 )
 
@@ -203,3 +204,22 @@ func (hubObserver) Unsubscribed(hub.Ending)                                     
 func (hubObserver) Delivered(*hub.Batch)                                           {}
 func (hubObserver) Subscriptions(int)                                              {}
 func (hubObserver) Channels(int)                                                   {}
+
+// sessionObserver hears of losses, and nothing.
+type sessionObserver struct{ session.Observer }
+
+func (sessionObserver) Lost(string, string, *auth.Principal, hub.Ending, int) {}
+
+func TestALossIsAChangeOfRights(t *testing.T) {
+	l, out, _ := open()
+	l.Sessions(sessionObserver{}).Lost("c_1", "192.0.2.1:5", ana, hub.ByPolicy, 3)
+	got := lines(t, out)
+	if len(got) != 1 {
+		t.Fatalf("got %v, want one line", got)
+	}
+	for field, want := range map[string]any{"event": "authz_change", "reason": "policy", "subscriptions": 3.0, "connection": "c_1", "source_ip": "192.0.2.1", "tenant": "acme"} {
+		if got[0][field] != want {
+			t.Errorf("%s: got %v, want %v", field, got[0][field], want)
+		}
+	}
+}

@@ -25,6 +25,13 @@ func (s *Sessions) Renewed(id, remote string, p *auth.Principal) {
 	s.log.write(SessionRenewed, append(who(p), slog.String("connection", id), sourceIP(remote))...)
 }
 
+// Lost implements [session.Observer].
+func (s *Sessions) Lost(id, remote string, p *auth.Principal, why hub.Ending, n int) {
+	s.Observer.Lost(id, remote, p, why, n)
+	s.log.write(AuthzChange, append(who(p), slog.String("connection", id), sourceIP(remote), slog.String("outcome", "unsubscribe"), slog.String("reason", string(why)),
+		slog.Int("subscriptions", n))...)
+}
+
 // Closed implements [session.Observer].
 func (s *Sessions) Closed(r *session.Report) {
 	s.Observer.Closed(r)

@@ -72,6 +72,7 @@ func (*tally) Received(wire.Verb, int)                                        {}
 func (*tally) Sent(string, int)                                               {}
 func (*tally) Refused(wire.Verb, wire.Code)                                   {}
 func (*tally) Pong(time.Duration)                                             {}
+func (*tally) Lost(string, string, *auth.Principal, hub.Ending, int)          {}
 func (*tally) Closed(*session.Report)                                         {}
 
 // edge is a gateway over a network in memory.

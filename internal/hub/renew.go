@@ -24,6 +24,7 @@ var Endings = []Ending{ByClient, ByRefresh, ByPolicy}
 // Loss is subscriptions that a member lost. It has left their rooms, and must be told of them.
 type Loss struct {
 	member  *Member
+	why     Ending
 	names   []channel.Name
 	settled []<-chan struct{}
 }
@@ -72,7 +73,7 @@ func (m *Member) renew(p *auth.Principal, tenants func(tenant.ID) *realm.Tenant)
 	if len(all) == 0 {
 		return nil, nil
 	}
-	loss := &Loss{member: m}
+	loss := &Loss{member: m, why: why}
 	m.untold = make(chan struct{})
 	for _, t := range all {
 		loss.names = append(loss.names, t.name)
@@ -92,12 +93,12 @@ func (l *Loss) Len() int {
 	return len(l.names)
 }
 
+// Why says what took them.
+func (l *Loss) Why() Ending { return l.why }
+
 // Tell waits until nothing of what was lost is being delivered any more, calls tell for each channel, and lets the member subscribe again. It is called once. The
 // wait is for dispatchers, which never wait for a client.
 func (l *Loss) Tell(tell func(channel.Name)) {
-	if l == nil {
-		return
-	}
 	for _, settled := range l.settled {
 		<-settled
 	}

@@ -37,6 +37,9 @@ func (h *house) only(t testing.TB, patterns ...string) func(tenant.ID) *realm.Te
 
 // told returns the channels of a loss, in order, once they may be told.
 func told(l *hub.Loss) (names []string) {
+	if l == nil {
+		return nil
+	}
 	l.Tell(func(n channel.Name) { names = append(names, n.String()) })
 	slices.Sort(names)
 	return names

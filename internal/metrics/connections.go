@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"portcullis/internal/auth"
+	"portcullis/internal/hub"
 	"portcullis/internal/session"
 	"portcullis/internal/wire"
 )
@@ -101,6 +102,9 @@ func (c *connections) Pong(rtt time.Duration) { c.rtts.Observe(rtt.Seconds()) }
 
 // Renewed implements [session.Observer].
 func (c *connections) Renewed(string, string, *auth.Principal) { c.renewed.Inc() }
+
+// Lost implements [session.Observer]: lost subscriptions are counted by the hub.
+func (c *connections) Lost(string, string, *auth.Principal, hub.Ending, int) {}
 
 // Closed implements [session.Observer]. A code is counted when it is the server's own: clients choose theirs freely.
 func (c *connections) Closed(r *session.Report) {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"portcullis/internal/auth"
+	"portcullis/internal/hub"
 	"portcullis/internal/wire"
 )
 
@@ -19,6 +20,8 @@ type Observer interface {
 	Pong(rtt time.Duration)
 	// Renewed is a connection, from remote, whose credential was replaced: it is p's now.
 	Renewed(id, remote string, p *auth.Principal)
+	// Lost is a connection, from remote and p's, that lost n subscriptions.
+	Lost(id, remote string, p *auth.Principal, why hub.Ending, n int)
 	Closed(r *Report)
 }
 

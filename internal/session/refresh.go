@@ -34,6 +34,10 @@ func (s *Session) Follow() (lost *hub.Loss) { return s.member.Renew(nil, s.tenan
 
 // Tell tells the client, by one notice each, of the channels that it lost, once nothing of them can arrive any more. It waits for that.
 func (s *Session) Tell(lost *hub.Loss) {
+	if lost == nil {
+		return
+	}
+	s.host.observer.Lost(s.id, s.remote, s.Principal(), lost.Why(), lost.Len())
 	lost.Tell(func(name channel.Name) {
 		s.notice(&wire.Notice{Kind: wire.Unsubscribed, Channel: name.String(), Fault: &wire.Fault{
 			Code: wire.Forbidden, Message: "subscribe on " + name.String() + " is not allowed any more",

@@ -42,11 +42,12 @@ type book struct {
 	pongs   int
 }
 
-func (b *book) Opened(string)                           {}
-func (b *book) Received(wire.Verb, int)                 {}
-func (b *book) Sent(string, int)                        {}
-func (b *book) Pong(time.Duration)                      { b.mu.Lock(); b.pongs++; b.mu.Unlock() }
-func (b *book) Renewed(string, string, *auth.Principal) {}
+func (b *book) Opened(string)                                         {}
+func (b *book) Received(wire.Verb, int)                               {}
+func (b *book) Sent(string, int)                                      {}
+func (b *book) Pong(time.Duration)                                    { b.mu.Lock(); b.pongs++; b.mu.Unlock() }
+func (b *book) Renewed(string, string, *auth.Principal)               {}
+func (b *book) Lost(string, string, *auth.Principal, hub.Ending, int) {}
 func (b *book) Closed(r *session.Report) {
 	b.mu.Lock()
 	b.reports = append(b.reports, *r)
