@@ -238,3 +238,73 @@ func TestACredentialRacesAPolicy(t *testing.T) {
 		t.Errorf("to subscribe: %v; lost %v by the policy and %v by the credential", fault, byPolicy, byCredential)
 	}
 }
+
+// Whatever a member does and whatever is done to its rights, in any order: it hears of a channel exactly while it is subscribed and may be. A model of three lines
+// says what that is.
+func TestAMemberHearsWhatItSubscribedToAndMay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t, limit.Limits{})
+		var bob ear
+		m, alice := h.enter(t, "acme", "bob", &bob), h.enter(t, "acme", "alice", &ear{})
+		names := []string{"room:1", "room:2", "room:a:1", "room:a:2", "room:b:1"}
+		policies := [][]string{{"room:**"}, {"room:*"}, {"room:a:*", "room:1"}, {"room:b:1"}, {"none"}}
+		may := func(policy []string, name string) bool {
+			return slices.ContainsFunc(policy, func(p string) bool {
+				pattern, err := channel.ParsePattern(p)
+				return err == nil && pattern.Match(channel.MustParse(name))
+			})
+		}
+		policy, current := policies[0], h.only(t, policies[0]...)
+		subscribed := map[string]bool{}
+		for step := range 2000 {
+			name := names[rand.IntN(len(names))]
+			switch rand.IntN(4) {
+			case 0:
+				fault := m.Subscribe(name, nil, false, ignore)
+				if got, want := fault == nil, may(policy, name) && !subscribed[name]; got != want {
+					t.Fatalf("step %d: to subscribe to %s under %v: got %v", step, name, policy, fault)
+				}
+				subscribed[name] = subscribed[name] || fault == nil
+			case 1:
+				if fault := m.Unsubscribe(name); (fault == nil) != subscribed[name] {
+					t.Fatalf("step %d: to unsubscribe from %s: got %v", step, name, fault)
+				}
+				delete(subscribed, name)
+			case 2, 3:
+				policy = policies[rand.IntN(len(policies))]
+				current = h.only(t, policy...)
+				var p *auth.Principal
+				if rand.IntN(2) == 0 {
+					p = &auth.Principal{Tenant: h.tenants["acme"].ID, User: "bob"}
+				}
+				var want []string
+				for s := range subscribed {
+					if subscribed[s] && !may(policy, s) {
+						want = append(want, s)
+						delete(subscribed, s)
+					}
+				}
+				slices.Sort(want)
+				if got := told(m.Renew(p, current)); !slices.Equal(got, want) {
+					t.Fatalf("step %d: lost %v, want %v", step, got, want)
+				}
+			}
+			want := ""
+			for _, n := range names {
+				must(t, alice.Publish(t.Context(), n, fmt.Append(nil, step)))
+				synctest.Wait()
+				if subscribed[n] {
+					want += fmt.Sprintf("alice %s %d\n", n, step)
+				}
+			}
+			if got := bob.text(); got != want {
+				t.Fatalf("step %d: heard %q, want %q", step, got, want)
+			}
+			bob.heard.Reset()
+		}
+		m.Leave()
+		if n := h.watcher.subscriptions.Load(); n != 0 || h.Rooms() != 0 {
+			t.Errorf("%d subscriptions and %d rooms are left", n, h.Rooms())
+		}
+	})
+}
