@@ -8,7 +8,7 @@ import (
 )
 
 // Subscription is one channel's messages, from Subscribe until Unsubscribe, the gateway's "unsubscribed", or the end of the connection.
-// A gateway that takes the right to a channel away says "unsubscribed"; docs/protocol.md tells whether it does.
+// A gateway that takes the right to a channel away says "unsubscribed", and nothing of the channel comes behind it.
 // It is safe for concurrent use; each message goes to one caller of Next.
 type Subscription struct {
 	// Set by claim, then read-only.
