@@ -41,7 +41,7 @@ var house = []rule{
 	{path: "internal/metrics", floor: 8, family: []string{"internal/audit"}, libraries: []string{"github.com/prometheus/client_golang"}},
 	{path: "internal/admin", floor: 8, libraries: []string{"github.com/go-chi/chi/v5"}},
 	{path: "internal/gateway", floor: 7, family: []string{"internal/gateway/door"}, libraries: []string{"github.com/go-chi/chi/v5"}},
-	{path: "internal/gateway/api", floor: 7, family: []string{"internal/gateway/door"}, libraries: []string{"github.com/go-chi/chi/v5"}},
+	{path: "internal/gateway/api", floor: 7, family: []string{"internal/gateway", "internal/gateway/door"}, libraries: []string{"github.com/go-chi/chi/v5"}},
 	{path: "internal/gateway/door", floor: 7},
 	{path: "internal/doctor", floor: 6},
 	{path: "internal/session", floor: 6},

@@ -20,7 +20,7 @@ const usualLifetime = 24 * time.Hour
 type minting struct {
 	dev                         bool
 	key, issuer, audience, user string
-	roles, claims               []string
+	roles, scopes, claims       []string
 	ttl                         time.Duration
 	asJSON                      bool
 }
@@ -35,7 +35,8 @@ With --dev it is signed by the running development gateway's key, and everything
 --claim adds a claim or replaces one; its value is JSON where it can be read as such, and text otherwise.`,
 		Example: `  portcullis token mint --dev --sub bob --role member
   portcullis token mint --key gateway/signing.key --issuer https://id.acme.example --audience portcullis --sub alice --role member
-  portcullis token mint --dev --claim 'org={"id":7}' --claim scope='rt:read rt:write' --ttl 5m`,
+  portcullis token mint --dev --claim 'org={"id":7}' --scope rt:read --scope rt:write --ttl 5m
+  portcullis token mint --dev --sub svc-backend --scope portcullis:manage --ttl 10m`,
 		Args: takes(),
 		RunE: does(func(*cobra.Command, []string) error { return s.tokenMint(&m) }),
 	}
@@ -46,6 +47,7 @@ With --dev it is signed by the running development gateway's key, and everything
 	f.StringVar(&m.audience, "audience", "", "the aud claim")
 	f.StringVar(&m.user, "sub", "", "the sub claim, who the token is for")
 	f.StringArrayVar(&m.roles, "role", nil, "a role, as a claim in roles; may be repeated")
+	f.StringArrayVar(&m.scopes, "scope", nil, "a scope, as a word of the claim scope; may be repeated")
 	f.StringArrayVar(&m.claims, "claim", nil, "a claim, `name=value`; may be repeated")
 	f.DurationVar(&m.ttl, "ttl", time.Hour, "how long it is valid")
 	jsonFlag(c, &m.asJSON)
@@ -111,6 +113,9 @@ func (m *minting) all(now time.Time) (map[string]any, error) {
 	}
 	if len(m.roles) > 0 {
 		claims["roles"] = m.roles
+	}
+	if len(m.scopes) > 0 {
+		claims["scope"] = strings.Join(m.scopes, " ")
 	}
 	for _, claim := range m.claims {
 		name, value, ok := strings.Cut(claim, "=")

@@ -74,6 +74,11 @@ func (l *Log) Minted(c *door.Caller) {
 	l.write(TokenCreated, append(who(c.Principal), slog.String("source_ip", door.AddressText(c.Address)), slog.String("origin", short(c.Origin, maxText)), slog.String("kind", "ticket"))...)
 }
 
+// Managed implements [api.Observer].
+func (l *Log) Managed(c *door.Caller, operation, target string) {
+	l.write(AuthzAdmin, append(who(c.Principal), slog.String("operation", operation), slog.String("target_hash", hashed(target)), slog.String("source_ip", door.AddressText(c.Address)))...)
+}
+
 // Revoked implements [api.Observer].
 func (l *Log) Revoked(r *revocation.Revocation, s api.Source) {
 	e, value := TokenRevoked, hashed(r.Value)
@@ -99,4 +104,5 @@ func (l *Log) Administered(operation, target, remote string) {
 var closed = map[string]bool{
 	wire.CredentialExpired.Name: true, wire.CredentialRevoked.Name: true, wire.CredentialRefused.Name: true, wire.IdentityGone.Name: true,
 	wire.ClosedSuspended.Name: true, wire.Rebalance.Name: true,
+	wire.Disconnected.Name: true,
 }

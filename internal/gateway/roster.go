@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"portcullis/internal/auth"
 	"portcullis/internal/session"
+	"portcullis/internal/tenant"
 	"portcullis/internal/wire"
 )
 
@@ -25,8 +27,9 @@ type Roster struct {
 
 	// Guarded by mu.
 	mu     sync.Mutex
-	live   map[*session.Session]struct{}
-	coming int // reserved and not yet in
+	live   map[tenant.ID]map[string]*session.Session // by the connection's id
+	count  int                                       // of live
+	coming int                                       // reserved and not yet in
 	opened uint64
 	closed bool // everybody was asked to leave
 	over   bool // and whoever is left is cut
@@ -48,12 +51,9 @@ func (r *Roster) reserve() (leave func(*session.Session), open bool) {
 func (r *Roster) enter(s *session.Session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.live == nil {
-		r.live = make(map[*session.Session]struct{})
-	}
 	r.coming--
 	r.opened++
-	r.live[s] = struct{}{}
+	r.add(s)
 	switch { // it was let in while everybody was asked to leave
 	case r.over:
 		s.Cut()
@@ -67,16 +67,42 @@ func (r *Roster) leave(s *session.Session) {
 	defer r.mu.Unlock()
 	if s == nil {
 		r.coming--
+	} else {
+		r.remove(s)
 	}
-	delete(r.live, s)
 	r.present.Done()
+}
+
+// add puts s among the sessions of its tenant, which never changes. The caller holds mu.
+func (r *Roster) add(s *session.Session) {
+	id := s.Principal().Tenant
+	if r.live == nil {
+		r.live = make(map[tenant.ID]map[string]*session.Session)
+	}
+	if r.live[id] == nil {
+		r.live[id] = make(map[string]*session.Session)
+	}
+	r.live[id][s.ID()] = s
+	r.count++
+}
+
+// remove takes s out, and forgets a tenant without sessions. The caller holds mu.
+func (r *Roster) remove(s *session.Session) {
+	id := s.Principal().Tenant
+	if r.live[id][s.ID()] != s {
+		return
+	}
+	r.count--
+	if delete(r.live[id], s.ID()); len(r.live[id]) == 0 {
+		delete(r.live, id)
+	}
 }
 
 // EndIf ends every session for which ended has a reason, and returns how many.
 func (r *Roster) EndIf(ended func(*auth.Principal) (wire.Close, bool)) (n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for s := range r.live {
+	for s := range r.all() {
 		if reason, yes := ended(s.Principal()); yes {
 			s.End(reason, 0)
 			n++
@@ -95,14 +121,41 @@ func (r *Roster) Each(f func(*session.Session)) {
 func (r *Roster) sessions() []*session.Session {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Collect(maps.Keys(r.live))
+	return slices.AppendSeq(make([]*session.Session, 0, r.count), r.all())
+}
+
+// all are the live sessions. The caller holds mu.
+func (r *Roster) all() iter.Seq[*session.Session] {
+	return func(yield func(*session.Session) bool) {
+		for _, of := range r.live {
+			for _, s := range of {
+				if !yield(s) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Of returns the live sessions of one tenant, in no order.
+func (r *Roster) Of(id tenant.ID) []*session.Session {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.AppendSeq(make([]*session.Session, 0, len(r.live[id])), maps.Values(r.live[id]))
+}
+
+// Find returns a tenant's live session by its connection's id, nil when that tenant has none of this id.
+func (r *Roster) Find(id tenant.ID, connection string) *session.Session {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.live[id][connection]
 }
 
 // Len returns how many sessions live or are being let in.
 func (r *Roster) Len() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.live) + r.coming
+	return r.count + r.coming
 }
 
 // Opened returns how many sessions there ever were.
@@ -118,11 +171,11 @@ func (r *Roster) Opened() uint64 {
 func (r *Roster) Empty(ctx context.Context) (asked int, cut int) {
 	r.mu.Lock()
 	r.closed = true
-	spread := time.Duration(len(r.live)) * time.Second / reconnectRate
-	for s := range r.live {
+	spread := time.Duration(r.count) * time.Second / reconnectRate
+	for s := range r.all() {
 		s.End(wire.Draining, retryLeast+rand.N(spread+retryLeast))
 	}
-	asked = len(r.live) + r.coming
+	asked = r.count + r.coming
 	r.mu.Unlock()
 
 	gone := make(chan struct{})

@@ -107,6 +107,9 @@ func (o *gatewayObserver) Answered(a *door.Attempt) {
 // Minted implements [api.Observer].
 func (o *gatewayObserver) Minted(*door.Caller) { o.tickets.Inc() }
 
+// Managed implements [api.Observer]: connections that end are counted by their sessions.
+func (o *gatewayObserver) Managed(*door.Caller, string, string) {}
+
 // Revoked implements [api.Observer].
 func (o *gatewayObserver) Revoked(r *revocation.Revocation, s api.Source) {
 	o.revocations.of(revoked{r.Kind, s}).Inc()

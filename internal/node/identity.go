@@ -13,6 +13,7 @@ import (
 	"portcullis/internal/auth/ticket"
 	"portcullis/internal/broker"
 	"portcullis/internal/config"
+	"portcullis/internal/gateway"
 	"portcullis/internal/gateway/api"
 	"portcullis/internal/gateway/door"
 	"portcullis/internal/metrics"
@@ -51,7 +52,7 @@ func (n *Node) newDoor(g gates, problems []config.Problem) (*door.Door, []config
 
 func (n *Node) newAPI() *api.API {
 	return api.New(api.Config{
-		Door: n.door, Realms: n.realms, Ledger: n.ledger, Tickets: ticket.NewOffice(n.engine.State()), First: n.first,
+		Door: n.door, Realms: n.realms, Ledger: n.ledger, Tickets: ticket.NewOffice(n.engine.State()), First: n.first, Roster: func() *gateway.Roster { return n.gateway.Roster() },
 		Observer: api.Observers{n.metrics.Gateway(), n.audit},
 	})
 }

@@ -125,6 +125,9 @@ func jitter(d time.Duration) time.Duration {
 // ID names the connection.
 func (s *Session) ID() string { return s.id }
 
+// Opened is when the connection was let in.
+func (s *Session) Opened() time.Time { return s.opened }
+
 // Remote is where the client comes from, as the log has it.
 func (s *Session) Remote() string { return s.remote }
 

@@ -26,6 +26,7 @@ var (
 	ProtocolViolation  = Close{4500, "protocol_violation"}
 	IdentityGone       = Close{4501, "identity_gone"}
 	ClosedSuspended    = Close{4502, "tenant_suspended"}
+	Disconnected       = Close{4505, "disconnected"}
 	ProtocolError      = Close{1002, "protocol_error"}
 	UnsupportedPayload = Close{1003, "unsupported_data"}
 	InvalidUTF8        = Close{1007, "invalid_utf8"}
@@ -35,7 +36,7 @@ var (
 // EndsRight reports whether the client may have nothing more from the moment on that the connection is being closed: its credential is not
 // believed any more, or the gateway will not serve it again.
 func (c Close) EndsRight() bool {
-	return c.Status >= 4200 && c.Status < 4300 || c == IdentityGone || c == ClosedSuspended
+	return c.Status >= 4200 && c.Status < 4300 || c == IdentityGone || c == ClosedSuspended || c == Disconnected
 }
 
 // Closes is the one table of close codes.
@@ -55,6 +56,7 @@ var Closes = []struct {
 	{ProtocolViolation, "frames that no client sends: a flood of pings or of empty fragments", "stop"},
 	{IdentityGone, "the tenant is not configured any more", "stop"},
 	{ClosedSuspended, "the operator suspended the tenant", "stop"},
+	{Disconnected, "the tenant's backend, or the operator, ended this connection", "stop"},
 	{ProtocolError, "frames that break the WebSocket protocol (RFC 6455)", "stop"},
 	{UnsupportedPayload, "a binary message on a subprotocol of text (RFC 6455)", "stop"},
 	{InvalidUTF8, "a text message that is not UTF-8 (RFC 6455, section 8.1)", "stop"},

@@ -17,6 +17,7 @@ import (
 	"portcullis/internal/acl"
 	"portcullis/internal/auth/revocation"
 	"portcullis/internal/auth/ticket"
+	"portcullis/internal/gateway"
 	"portcullis/internal/gateway/door"
 	"portcullis/internal/problem"
 	"portcullis/internal/realm"
@@ -29,6 +30,8 @@ type Config struct {
 	Realms  *realm.Registry
 	Ledger  *revocation.Ledger
 	Tickets *ticket.Office
+	// Roster is who is connected to this node.
+	Roster func() *gateway.Roster
 	// First reports whether key is new to all nodes, and remembers it for ttl.
 	First    func(ctx context.Context, key string, ttl time.Duration) (bool, error)
 	Observer Observer
@@ -40,6 +43,8 @@ type Observer interface {
 	Decided(action acl.Action, d acl.Decision)
 	// Minted is a ticket that was given to a caller.
 	Minted(c *door.Caller)
+	// Managed is something that a caller did to connections of its own tenant.
+	Managed(c *door.Caller, operation, target string)
 	// Revoked is something that ended credentials; source says who asked for it.
 	Revoked(r *revocation.Revocation, source Source)
 	// Notified is a message of an identity service: what became of it, empty when it was taken.
@@ -77,7 +82,8 @@ func (a *API) Routes(r chi.Router) {
 	check := a.config.Door.Open(http.MethodPost, a.asked(door.API, a.permissions))
 	r.Post("/v1/permissions/check", check)
 	r.Options("/v1/permissions/check", check)
-	r.Post("/v1/revocations", a.asked(door.API, a.revoke))
+	r.Post("/v1/revocations", a.managed(a.revoke))
+	a.connectionRoutes(r)
 	r.Post("/v1/logout", a.logout)
 	r.Post("/v1/security-events", a.event)
 }

@@ -23,6 +23,13 @@ func (o Observers) Minted(c *door.Caller) {
 	}
 }
 
+// Managed implements [Observer].
+func (o Observers) Managed(c *door.Caller, operation, target string) {
+	for _, each := range o {
+		each.Managed(c, operation, target)
+	}
+}
+
 // Revoked implements [Observer].
 func (o Observers) Revoked(r *revocation.Revocation, s Source) {
 	for _, each := range o {
