@@ -1,6 +1,7 @@
 package acl_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -275,5 +276,53 @@ func TestManyRulesAtOnePattern(t *testing.T) {
 		{principal("u1", roles("banned")), "deny publish desk explicit_deny"},
 	} {
 		checkDecision(t, p, tt.who, "publish desk", tt.want)
+	}
+}
+
+// Centrifugo's capabilities only ever grant, and where others deny, the order decides in ways that nobody wrote down. Here a rule that denies wins in every order, and
+// the order changes no answer.
+func TestDenyWinsWhateverTheOrder(t *testing.T) {
+	rules := []acl.Rule{
+		allow("echo", "**"), deny("echo", "ops:**"), allow("publish", "ops:deploy"), deny("publish", "*:deploy"), allow("subscribe", "{user}:**"), deny("subscribe", "**"),
+	}
+	ana := principal("ana")
+	asks := []string{"echo a", "echo ops:x", "publish ops:deploy", "publish a:deploy", "subscribe ana:x", "subscribe b", "history a"}
+	answers := func(rules []acl.Rule) (all []acl.Decision) {
+		p := compiled(t, rules...)
+		for _, ask := range asks {
+			verb, on, _ := strings.Cut(ask, " ")
+			a, err := acl.ParseAction(verb)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, p.Decide(ana, a, channel.MustParse(on)))
+		}
+		return all
+	}
+	want := answers(rules)
+	for i, allowed := range []bool{true, false, false, false, false, false, false} {
+		if want[i].Allowed != allowed {
+			t.Errorf("%s: got %+v, want allowed %v", asks[i], want[i], allowed)
+		}
+	}
+	var permute func(k int)
+	orders := 0
+	permute = func(k int) {
+		if k == len(rules) {
+			orders++
+			if got := answers(rules); !slices.Equal(got, want) {
+				t.Fatalf("in another order: got %+v, want %+v", got, want)
+			}
+			return
+		}
+		for i := k; i < len(rules); i++ {
+			rules[k], rules[i] = rules[i], rules[k]
+			permute(k + 1)
+			rules[k], rules[i] = rules[i], rules[k]
+		}
+	}
+	permute(0)
+	if orders != 720 {
+		t.Errorf("%d orders were tried, want 720", orders)
 	}
 }
