@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/coder/websocket"
@@ -29,6 +30,7 @@ type client struct {
 	party      *party
 	user       string
 	roles      []string
+	grants     []grant // nil is a token that is not narrowed
 	token      string
 	jti, sid   string
 	connection string
@@ -40,9 +42,34 @@ type client struct {
 	heard map[int]bool   // publications
 }
 
+// grant narrows a token (RFC 9396).
+type grant struct {
+	Type     string   `json:"type"`
+	Actions  []string `json:"actions"`
+	Channels []string `json:"channels"`
+}
+
+// may is the naive reading of the rules and of what the token was narrowed to.
+func (c *client) may(action, name string) bool {
+	granted := c.grants == nil
+	for _, g := range c.grants {
+		granted = granted || slices.Contains(g.Actions, action) && slices.ContainsFunc(g.Channels, func(pattern string) bool {
+			return matches(strings.Split(pattern, ":"), strings.Split(name, ":"))
+		})
+	}
+	return granted && c.party.may(c.user, c.roles, action, name)
+}
+
+func (c *client) manages() bool { return c.grants == nil && slices.Contains(c.roles, "boss") }
+
 // credential gives a user a token whose ids other tenants' tokens have too.
 func (w *world) credential(c *client, has []string) {
-	c.roles = has
+	c.roles, c.grants = has, nil
+	if w.chance.IntN(4) == 0 {
+		for range 1 + w.chance.IntN(2) {
+			c.grants = append(c.grants, grant{"portcullis_channel", some(w, verbs), []string{strings.ReplaceAll(w.pattern(), "{user}", "*")}})
+		}
+	}
 	for _, n := range w.chance.Perm(4) {
 		c.jti, c.sid = fmt.Sprint("token-", n), fmt.Sprint("session-", n)
 		if !c.party.revoked[c.jti] && !c.party.revoked[c.sid] {
@@ -51,7 +78,11 @@ func (w *world) credential(c *client, has []string) {
 		w.fresh++
 		c.jti, c.sid = fmt.Sprint("token-fresh-", w.fresh), fmt.Sprint("session-fresh-", w.fresh)
 	}
-	c.token = c.party.issuer.Token(c.user, authtest.Claims{"roles": has, "jti": c.jti, "sid": c.sid})
+	says := authtest.Claims{"roles": has, "jti": c.jti, "sid": c.sid}
+	if c.grants != nil {
+		says["authorization_details"] = c.grants
+	}
+	c.token = c.party.issuer.Token(c.user, says)
 }
 
 const patience = 10 * time.Second
@@ -128,7 +159,7 @@ func (l *live) take(c *client, s said) error {
 	case "message":
 		return l.message(c, s)
 	case "unsubscribed":
-		if _, heard := c.hears[s.Channel]; heard && c.party.may(c.user, c.roles, "subscribe", s.Channel) {
+		if _, heard := c.hears[s.Channel]; heard && c.may("subscribe", s.Channel) {
 			return fmt.Errorf("%s of %s lost %s, which the rules allow", c.user, c.party.id, s.Channel)
 		}
 		delete(c.hears, s.Channel)

@@ -96,12 +96,16 @@ func (l *live) act() error {
 		return l.echo(c)
 	case n < 86:
 		return l.refresh(c)
-	case n < 90:
+	case n < 88:
 		return l.usurp(c)
-	case n < 94:
+	case n < 90:
 		return l.whoami(c)
-	case n < 97:
+	case n < 92:
+		return l.check(c)
+	case n < 95:
 		return l.withTicket(c)
+	case n < 97:
+		return l.manage(c)
 	case n < 99:
 		return l.revoke(c)
 	}
@@ -132,20 +136,23 @@ func (l *live) enter(c *client, ticket string) error {
 		return fmt.Errorf("%s of %s is welcomed as %s", c.user, c.party.id, s.raw)
 	}
 	c.connection = s.Connection
-	return nil
+	if s, err = l.request(c, map[string]any{"type": "ping"}); err != nil { // whoever is answered is in the roster too
+		return err
+	}
+	return verdict(c, "ping", s, "")
 }
 
 // verdict compares an answer with what should have been answered; code "" is an ok.
 func verdict(c *client, what string, s said, code string) error {
 	if got := s.Code; got != code || (s.Type == "ok") != (code == "") {
-		return fmt.Errorf("%s of %s with %v: %s was answered %s, want %q", c.user, c.party.id, c.roles, what, s.raw, code)
+		return fmt.Errorf("%s of %s with %v and %v: %s was answered %s, want %q", c.user, c.party.id, c.roles, c.grants, what, s.raw, code)
 	}
 	return nil
 }
 
 // forbidden is the code that a naive reading of the rules gives.
 func (c *client) forbidden(action, name string) string {
-	if c.party.may(c.user, c.roles, action, name) {
+	if c.may(action, name) {
 		return ""
 	}
 	return "forbidden"
@@ -258,7 +265,7 @@ func (l *live) refresh(c *client) error {
 		return err
 	}
 	for name := range c.hears {
-		if c.party.may(c.user, c.roles, "subscribe", name) {
+		if c.may("subscribe", name) {
 			continue
 		}
 		for c.listens(name) { // until it is told
@@ -292,7 +299,7 @@ func (l *live) whoami(c *client) error {
 		Manages      bool
 	}
 	if err := json.Unmarshal([]byte(text), &is); err != nil || status != http.StatusOK || is.Tenant != c.party.id || is.User != c.user ||
-		is.Manages != slices.Contains(c.roles, "boss") {
+		is.Manages != c.manages() {
 		return fmt.Errorf("%s of %s with %v is %d %s", c.user, c.party.id, c.roles, status, text)
 	}
 	return l.take(c, said{Type: "ok", raw: text})
@@ -307,7 +314,7 @@ func (l *live) withTicket(c *client) error {
 	}
 	l.forget(c)
 	_ = c.ws.CloseNow()
-	again := &client{party: c.party, user: c.user, roles: c.roles, token: c.token, jti: c.jti, sid: c.sid}
+	again := &client{party: c.party, user: c.user, roles: c.roles, grants: c.grants, token: c.token, jti: c.jti, sid: c.sid}
 	return l.enter(again, minted.Ticket)
 }
 
@@ -329,7 +336,7 @@ func (l *live) revoke(c *client) error {
 		kind, value = "session", c.sid
 	}
 	status, text := l.asks(http.MethodPost, l.Addr(), "/v1/revocations", c.token, fmt.Sprintf(`{"kind":%q,"value":%q}`, kind, value))
-	if !slices.Contains(c.roles, "boss") {
+	if !c.manages() {
 		if status != http.StatusForbidden {
 			return fmt.Errorf("%s of %s with %v revokes: %d %s", c.user, c.party.id, c.roles, status, text)
 		}
