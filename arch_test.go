@@ -55,6 +55,7 @@ var house = []rule{
 	{path: "internal/wire/mirror", floor: 4},
 	{path: "internal/auth/authtest", floor: 4, tests: true},
 	{path: "internal/acl", floor: 3},
+	{path: "internal/acl/witness", floor: 3, family: []string{"internal/acl"}},
 	{path: "internal/broker", floor: 3},
 	{path: "internal/broker/memory/journal", floor: 3},
 	{path: "internal/broker/ring", floor: 3, family: []string{"internal/broker"}},

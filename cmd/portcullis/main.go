@@ -43,7 +43,10 @@ func run(ctx context.Context, args []string, env func(string) string, stdin io.R
 }
 
 // failure is an error of a command that had begun. Every other error is the caller's misuse.
-type failure struct{ err error }
+type failure struct {
+	err  error
+	code int // 0 is failed
+}
 
 func (f *failure) Error() string { return f.err.Error() }
 
@@ -62,5 +65,5 @@ func (s *shell) exit(cmd *cobra.Command, err error) int {
 	case !errors.Is(f.err, errTold):
 		fmt.Fprintf(s.stderr, "portcullis: %s\n", lines(f.err.Error())) // a server may have had its say in it
 	}
-	return failed
+	return max(failed, f.code)
 }

@@ -75,7 +75,7 @@ func does(f func(cmd *cobra.Command, args []string) error) func(*cobra.Command, 
 		if _, callers := errors.AsType[misuse](err); err == nil || callers {
 			return err
 		}
-		return &failure{err}
+		return &failure{err: err}
 	}
 }
 

@@ -130,3 +130,16 @@ func (n *node) branch(s segment, t tenant.ID) *node {
 	}
 	return n.literal[s.text]
 }
+
+// SplitPattern returns the segments of a rule's pattern, templates in their braces; nil where it is none.
+func SplitPattern(pattern string) (segments []string) {
+	if _, err := parsePattern(pattern); err != nil {
+		return nil
+	}
+	for rest, more := pattern, true; more; {
+		var text string
+		text, rest, more, _ = cut(rest)
+		segments = append(segments, text)
+	}
+	return segments
+}

@@ -9,6 +9,9 @@ import (
 // Policy compiles a tenant's rules. It returns a policy or what is wrong with the rules, never both.
 func Policy(id tenant.ID, c *config.Tenant) (*acl.Policy, []acl.Problem) { return compile(id, c.Rules) }
 
+// Rules returns a tenant's rules as [Policy] compiles them.
+func Rules(c *config.Tenant) []acl.Rule { return rulesOf(c.Rules) }
+
 // Candidate compiles the rules that a tenant has on trial. Its problems stand at [CandidatePath].
 func Candidate(id tenant.ID, c *config.Tenant) (*acl.Policy, []acl.Problem) {
 	return compile(id, c.Candidate.Rules)
@@ -18,6 +21,10 @@ func Candidate(id tenant.ID, c *config.Tenant) (*acl.Policy, []acl.Problem) {
 func CandidatePath(path string) string { return "candidate." + path }
 
 func compile(id tenant.ID, from []config.Rule) (*acl.Policy, []acl.Problem) {
+	return acl.Compile(id, rulesOf(from))
+}
+
+func rulesOf(from []config.Rule) []acl.Rule {
 	rules := make([]acl.Rule, len(from))
 	for i, r := range from {
 		rules[i] = acl.Rule{
@@ -25,7 +32,7 @@ func compile(id tenant.ID, from []config.Rule) (*acl.Policy, []acl.Problem) {
 			For: matchOf(r.For), Unless: matchOf(r.Unless),
 		}
 	}
-	return acl.Compile(id, rules)
+	return rules
 }
 
 func matchOf(m *config.Match) *acl.Match {
