@@ -32,10 +32,22 @@ type reader struct {
 	kept       atomic.Int64 // messages of keptRoom
 	lost, back chan struct{}
 	over       atomic.Bool
+	wrong      atomic.Pointer[string] // the first thing that may not be
 
 	// Owned by read.
 	ended map[string]bool // whose end it was told
-	wrong error
+}
+
+func (r *reader) note(format string, args ...any) {
+	wrong := fmt.Sprintf(format, args...)
+	r.wrong.CompareAndSwap(nil, &wrong)
+}
+
+func (r *reader) whatIsWrong() string {
+	if wrong := r.wrong.Load(); wrong != nil {
+		return *wrong
+	}
+	return ""
 }
 
 // read reads until the line ends. The messages of one publisher on one channel are numbered.
@@ -44,28 +56,26 @@ func (r *reader) read() {
 	for {
 		payload, err := r.frame()
 		if err != nil {
-			if !r.over.Load() && r.wrong == nil {
-				r.wrong = fmt.Errorf("the line ended: %w", err)
+			if !r.over.Load() {
+				r.note("the line ended: %v", err)
 			}
 			return
 		}
 		var h heard
-		if err := json.Unmarshal(payload, &h); err != nil && r.wrong == nil {
-			r.wrong = err
+		if err := json.Unmarshal(payload, &h); err != nil {
+			r.note("got %q: %v", payload, err)
 		}
 		switch {
 		case h.Type == "message" && h.Channel == keptRoom:
 			var n int64
-			if err := json.Unmarshal(h.Data, &n); (err != nil || n != r.kept.Load()) && r.wrong == nil {
-				r.wrong = fmt.Errorf("of the room that nobody took: got %s, want %d", h.Data, r.kept.Load())
+			if err := json.Unmarshal(h.Data, &n); err != nil || n != r.kept.Load() {
+				r.note("of the room that nobody took: got %s, want %d", h.Data, r.kept.Load())
 			}
 			r.kept.Add(1)
 		case h.Type == "message" && r.ended[h.Channel]:
-			if r.wrong == nil {
-				r.wrong = fmt.Errorf("%s came behind the end of %s", h.Data, h.Channel)
-			}
+			r.note("%s came behind the end of %s", h.Data, h.Channel)
 		case h.Type == "unsubscribed" && r.ended[h.Channel]:
-			r.wrong = fmt.Errorf("the end of %s was told twice", h.Channel)
+			r.note("the end of %s was told twice", h.Channel)
 		case h.Type == "unsubscribed", h.Type == "ok" && h.ID >= 200: // the client's own unsubscribe
 			r.ended[h.Channel] = true
 			if gone++; gone%stormRooms == 0 {
@@ -77,7 +87,7 @@ func (r *reader) read() {
 				r.back <- struct{}{}
 			}
 		case h.Type == "error":
-			r.wrong = fmt.Errorf("got %s", payload)
+			r.note("got %s", payload)
 		}
 	}
 }
@@ -147,14 +157,14 @@ func (d *edge) storm(t *testing.T, how string, dial func() (net.Conn, error)) {
 			select {
 			case <-told(r):
 			case <-time.After(20 * time.Second):
-				t.Fatalf("reader %d was not told that its rooms are %s: %v", i, what, r.wrong)
+				t.Fatalf("reader %d was not told that its rooms are %s: %s", i, what, r.whatIsWrong())
 			}
 		}
 	}
 	back, lost := func(r *reader) chan struct{} { return r.back }, func(r *reader) chan struct{} { return r.lost }
 	wait("back", back)
 	stop := d.publish(t, readers)
-	for range sized(10, 60) {
+	for range sized(10, 30) {
 		if how == "policy" {
 			d.apply(t, shut)
 			wait("lost", lost)
@@ -177,8 +187,8 @@ func (d *edge) storm(t *testing.T, how string, dial func() (net.Conn, error)) {
 	}
 	reading.Wait()
 	for i, r := range readers {
-		if r.wrong != nil {
-			t.Errorf("reader %d: %v", i, r.wrong)
+		if wrong := r.whatIsWrong(); wrong != "" {
+			t.Errorf("reader %d: %s", i, wrong)
 		}
 	}
 	t.Logf("%d messages on the room that was kept, and as many on each of the others", sent)

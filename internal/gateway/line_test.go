@@ -132,6 +132,10 @@ func (l *line) frame() ([]byte, error) {
 		switch header[0] & 0x0f {
 		case 0x1:
 			return payload, nil
+		case 0x9: // a test may take longer than the gateway waits for a pong
+			if _, err := l.Write(append([]byte{0x8a, 0x80 | byte(size), 0, 0, 0, 0}, payload...)); err != nil {
+				return nil, err
+			}
 		case 0x8:
 			if size < 2 {
 				return nil, closed(1005)
