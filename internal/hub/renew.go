@@ -96,15 +96,13 @@ func (l *Loss) Len() int {
 // Why says what took them.
 func (l *Loss) Why() Ending { return l.why }
 
-// Tell waits until nothing of what was lost is being delivered any more, calls tell for each channel, and lets the member subscribe again. It is called once. The
+// Tell waits until nothing of what was lost is being delivered any more, calls tell, and lets the member subscribe again. It is called once. The
 // wait is for dispatchers, which never wait for a client.
-func (l *Loss) Tell(tell func(channel.Name)) {
+func (l *Loss) Tell(tell func(lost []channel.Name)) {
 	for _, settled := range l.settled {
 		<-settled
 	}
-	for _, name := range l.names {
-		tell(name)
-	}
+	tell(l.names)
 	m := l.member
 	m.mu.Lock()
 	defer m.mu.Unlock()

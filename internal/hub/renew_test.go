@@ -40,7 +40,11 @@ func told(l *hub.Loss) (names []string) {
 	if l == nil {
 		return nil
 	}
-	l.Tell(func(n channel.Name) { names = append(names, n.String()) })
+	l.Tell(func(lost []channel.Name) {
+		for _, n := range lost {
+			names = append(names, n.String())
+		}
+	})
 	slices.Sort(names)
 	return names
 }
@@ -135,7 +139,7 @@ func TestALossIsToldBeforeANewSubscription(t *testing.T) {
 			must(t, m.Subscribe("room:1", nil, false, func(*wire.Recovery) { note("ok") }))
 		}()
 		synctest.Wait()
-		loss.Tell(func(channel.Name) { note("unsubscribed") })
+		loss.Tell(func([]channel.Name) { note("unsubscribed") })
 		<-done
 		if want := []string{"unsubscribed", "ok"}; !slices.Equal(order, want) {
 			t.Errorf("got %v, want %v", order, want)

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"time"
 
 	"portcullis/internal/channel"
@@ -38,11 +39,31 @@ func (s *Session) Tell(lost *hub.Loss) {
 		return
 	}
 	s.host.observer.Lost(s.id, s.remote, s.Principal(), lost.Why(), lost.Len())
-	lost.Tell(func(name channel.Name) {
-		s.notice(&wire.Notice{Kind: wire.Unsubscribed, Channel: name.String(), Fault: &wire.Fault{
+	lost.Tell(func(names []channel.Name) {
+		for some := range slices.Chunk(names, noticesAtOnce) {
+			s.tell(some)
+		}
+	})
+}
+
+// noticesAtOnce go into one write. A connection may have lost very many channels, and an outbox takes only so much.
+const noticesAtOnce = 64
+
+func (s *Session) tell(lost []channel.Name) {
+	var frames []byte
+	for _, name := range lost {
+		before := len(frames)
+		frames = s.dialect.AppendNotice(frames, &wire.Notice{Kind: wire.Unsubscribed, Channel: name.String(), Fault: &wire.Fault{
 			Code: wire.Forbidden, Message: "subscribe on " + name.String() + " is not allowed any more",
 		}})
-	})
+		s.host.observer.Sent(string(wire.Unsubscribed), len(frames)-before)
+	}
+	if len(frames) == 0 { // the dialect has no word for it
+		return
+	}
+	if _, err := s.socket.Send(frames, len(lost)); err != nil {
+		s.failed(err)
+	}
 }
 
 // Channels returns the names that the client is subscribed to, in no order.
