@@ -80,7 +80,7 @@ type Sink interface {
 	Gap(ref channel.Ref)
 	// Command is what a node, perhaps this one, gave to Control.
 	Command(c Command)
-	// Up and Down say whether the engine is reached. Up is called first; the State serves whoever hears of it.
+	// Up and Down say whether the engine is reached. Up is called first, and returns soon: whoever hears of it is served, but hears nothing else before it has returned.
 	Up()
 	Down(err error)
 }

@@ -30,18 +30,23 @@ func life(t *testing.T, open func(*testing.T) broker.Broker) {
 			t.Error("something came before Up")
 		}
 	})
-	t.Run("the state serves whoever hears of Up", func(t *testing.T) {
+	t.Run("everything serves whoever hears of Up", func(t *testing.T) {
 		b := open(t)
-		e := &eager{node: node{Broker: b}, heard: make(chan error, 1)}
+		e := &eager{node: node{Broker: b}, tried: make(chan map[string]error)}
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- b.Run(ctx, e) }()
-		if err := <-e.heard; err != nil {
-			t.Errorf("put while Up is told: %v", err)
+		for name, err := range <-e.tried {
+			if err != nil {
+				t.Errorf("%s while Up is told: %v", name, err)
+			}
 		}
 		stop()
 		if err := <-ended; err != nil {
 			t.Errorf("Run returned %v, want nil", err)
+		}
+		if e.early {
+			t.Error("something came before Up")
 		}
 	})
 	t.Run("Run is called once", func(t *testing.T) {
@@ -126,15 +131,16 @@ func life(t *testing.T, open func(*testing.T) broker.Broker) {
 	})
 }
 
-// eager stores something as soon as it may.
+// eager does everything as soon as it may, and takes its time to hear of it.
 type eager struct {
 	node
-	heard chan error
+	tried chan map[string]error
 }
 
 func (e *eager) Up() {
+	go func() { e.tried <- calls(context.Background(), e.Broker) }()
+	time.Sleep(5 * time.Millisecond)
 	e.node.Up()
-	e.heard <- e.State().Put(context.Background(), "k", []byte("v"), time.Minute)
 }
 
 func (n *node) obeyed() int {

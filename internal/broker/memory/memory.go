@@ -22,11 +22,12 @@ type Broker struct {
 	// Set by newNode, then read-only.
 	engine *engine
 	alone  *audience     // this node and nobody else
+	told   chan struct{} // closed by Run when the sink has heard of Up
 	done   chan struct{} // closed by Run when it ends
 
 	started atomic.Bool
-	serves  atomic.Bool                 // Run has begun: the State answers
-	sink    atomic.Pointer[broker.Sink] // nil before Run and after it
+	serves  atomic.Bool                 // from the moment at which the sink hears of Up
+	sink    atomic.Pointer[broker.Sink] // nil until it has heard of Up, and after Run
 	control gate
 	gates   [shards]messageGate // one for the channels of each shard, so that publishers do not meet
 }
@@ -46,7 +47,7 @@ func (b *Broker) Open() error { return b.engine.state.open() }
 func (b *Broker) Node() *Broker { return b.engine.node() }
 
 func (e *engine) node() *Broker {
-	b := &Broker{engine: e, done: make(chan struct{})}
+	b := &Broker{engine: e, told: make(chan struct{}), done: make(chan struct{})}
 	b.alone = &audience{nodes: []*Broker{b}}
 	return b
 }
@@ -63,6 +64,7 @@ func (b *Broker) Run(ctx context.Context, sink broker.Sink) error {
 	b.serves.Store(true) // for whoever hears of Up
 	sink.Up()
 	b.sink.Store(&sink)
+	close(b.told)
 	b.engine.tidy(ctx)
 	close(b.done)
 	b.serves.Store(false)
@@ -77,14 +79,9 @@ func (b *Broker) Run(ctx context.Context, sink broker.Sink) error {
 
 // reached says whether the engine works, for this node.
 func (b *Broker) reached() error {
-	if b.sink.Load() != nil {
+	if b.serves.Load() {
 		return nil
 	}
-	return b.away()
-}
-
-// away says why the engine does not work.
-func (b *Broker) away() error {
 	select {
 	case <-b.done:
 		return broker.ErrClosed
@@ -112,7 +109,7 @@ func (b *Broker) obey(c broker.Command) bool {
 		return false
 	}
 	defer b.control.leave()
-	sink := b.sink.Load()
+	sink := b.listener()
 	if sink != nil {
 		(*sink).Command(c)
 	}
@@ -126,11 +123,20 @@ func (b *Broker) hear(shard int, m *message.Message) bool {
 		return false
 	}
 	defer g.leave()
-	sink := b.sink.Load()
+	sink := b.listener()
 	if sink != nil {
 		(*sink).Message(m)
 	}
 	return sink != nil
+}
+
+// listener returns the sink, nil when there is none. While the sink is being told of Up it waits for that.
+func (b *Broker) listener() *broker.Sink {
+	if sink := b.sink.Load(); sink != nil || !b.serves.Load() {
+		return sink
+	}
+	<-b.told
+	return b.sink.Load()
 }
 
 // State is the engine's, shared by its nodes.

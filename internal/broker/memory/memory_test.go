@@ -2,7 +2,6 @@ package memory_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"sync/atomic"
@@ -79,27 +78,6 @@ func start(t testing.TB, b *memory.Broker, s *sink) {
 
 func on(name string) channel.Ref {
 	return channel.Ref{Tenant: tenant.MustParse("acme"), Name: channel.MustParse(name)}
-}
-
-// shy is a sink that tries the engine before it has heard that it is up.
-type shy struct {
-	sink
-	engine *memory.Broker
-	err    error
-}
-
-func (s *shy) Up() {
-	_, s.err = s.engine.Publish(context.Background(), message.Message{Channel: on("room:1")}, broker.Keep{})
-}
-
-func TestUpComesFirst(t *testing.T) {
-	s := &shy{engine: memory.New()}
-	_ = s.engine.Interest([]channel.Ref{on("room:1")}, nil)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := s.engine.Run(ctx, s); err != nil || !errors.Is(s.err, broker.ErrUnavailable) || s.messages.Load() != 0 {
-		t.Errorf("got %v with %d messages and %v from Run, want ErrUnavailable and none", s.err, s.messages.Load(), err)
-	}
 }
 
 // There is no queue between a publisher and the hub: what was acknowledged has been delivered.
