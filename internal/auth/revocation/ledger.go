@@ -60,7 +60,7 @@ type Ledger struct {
 	mu        sync.RWMutex
 	index     index
 	past      past
-	suspended map[tenant.ID]struct{}
+	suspended map[tenant.ID]int64 // since when, as the suspension says it
 }
 
 // NewLedger returns a ledger over the engine's memory. announce hands data to every node, this one included, whose ledgers are given it by Heard. changed is
@@ -68,7 +68,7 @@ type Ledger struct {
 func NewLedger(state State, announce func(ctx context.Context, data []byte) error, changed func(Change), log *slog.Logger) *Ledger {
 	return &Ledger{
 		state: state, announce: announce, changed: changed, log: log,
-		ready: make(chan struct{}), turn: make(chan struct{}, 1), index: newIndex(), past: newPast(), suspended: make(map[tenant.ID]struct{}),
+		ready: make(chan struct{}), turn: make(chan struct{}, 1), index: newIndex(), past: newPast(), suspended: make(map[tenant.ID]int64),
 	}
 }
 
@@ -179,16 +179,6 @@ func (l *Ledger) Lift(ctx context.Context, of tenant.ID, id string) (bool, error
 	return true, l.store(ctx, revocations+id, nil, -1)
 }
 
-// Suspend refuses a whole tenant, until Resume.
-func (l *Ledger) Suspend(ctx context.Context, id tenant.ID) error {
-	return l.store(ctx, suspensions+id.String(), []byte("{}"), 0)
-}
-
-// Resume lets a tenant in again.
-func (l *Ledger) Resume(ctx context.Context, id tenant.ID) error {
-	return l.store(ctx, suspensions+id.String(), nil, -1)
-}
-
 // notice is what one node tells the others: a key of the engine's memory and what stands there now, nothing for what was taken away.
 type notice struct {
 	Key   string          `json:"key"`
@@ -222,6 +212,10 @@ func (l *Ledger) Heard(data []byte) {
 
 // watched takes a change of the engine's memory, which may be told late: after a lift was announced, or after a lifted one was made anew.
 func (l *Ledger) watched(key string, value []byte) {
+	if name, ok := strings.CutPrefix(key, suspensions); ok {
+		l.toldOfSuspension(name, value)
+		return
+	}
 	id, ok := strings.CutPrefix(key, revocations)
 	if !ok {
 		l.stored(key, value)
@@ -230,21 +224,21 @@ func (l *Ledger) watched(key string, value []byte) {
 	if value == nil {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		if r := l.index.byID[id]; r != nil && (r.over(time.Now()) || l.past.wasTold(r)) {
+		if r := l.index.byID[id]; r != nil && (r.over(time.Now()) || l.past.wasTold(id, r.Made.UnixNano())) {
 			l.index.remove(id)
 		}
 		l.past.untell(id)
 		return
 	}
 	if r := l.read(key, value); r != nil {
-		l.put(r, func() bool { return l.past.tell(r) })
+		l.put(r, func() bool { return l.past.tell(id, r.Made.UnixNano()) })
 	}
 }
 
 // stored takes what stands under a key of the engine's memory, nil for what was taken away.
 func (l *Ledger) stored(key string, value []byte) {
 	if id, ok := strings.CutPrefix(key, suspensions); ok {
-		l.suspend(id, value != nil)
+		l.heardOfSuspension(id, value)
 		return
 	}
 	id, ok := strings.CutPrefix(key, revocations)
@@ -255,7 +249,7 @@ func (l *Ledger) stored(key string, value []byte) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if r := l.index.remove(id); r != nil {
-			l.past.lift(r, time.Now())
+			l.past.lift(id, r.Made.UnixNano(), time.Now())
 		}
 	default:
 		if r := l.read(key, value); r != nil {
@@ -283,25 +277,6 @@ func (l *Ledger) put(r *Revocation, counts func() bool) {
 	}
 }
 
-func (l *Ledger) suspend(name string, on bool) {
-	id, err := tenant.Parse(name)
-	if err != nil {
-		l.misunderstood(suspensions, err)
-		return
-	}
-	l.mu.Lock()
-	_, was := l.suspended[id]
-	if on {
-		l.suspended[id] = struct{}{}
-	} else {
-		delete(l.suspended, id)
-	}
-	l.mu.Unlock()
-	if on && !was {
-		l.changed(Change{Suspended: id})
-	}
-}
-
 // misunderstood is told loudly: what a newer node revoked, this one may let in.
 func (l *Ledger) misunderstood(what string, err error) {
 	l.log.Error("a revocation cannot be read: what it ends may still be let in here; bring all nodes to one version",
@@ -320,12 +295,4 @@ func (l *Ledger) List(of tenant.ID) []*Revocation {
 	}
 	slices.SortFunc(all, func(a, b *Revocation) int { return strings.Compare(a.ID(), b.ID()) })
 	return all
-}
-
-// Suspended reports whether a tenant is suspended.
-func (l *Ledger) Suspended(id tenant.ID) bool {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	_, yes := l.suspended[id]
-	return yes
 }

@@ -264,56 +264,66 @@ func (m memoryOf) Watch(ctx context.Context, _ string, changed func(string, []by
 	}
 }
 
-// What the engine's memory tells late changes nothing that was announced since; what it tells alone counts.
+// What the engine's memory tells late changes nothing that was announced since; what it tells alone counts. That holds for a revocation and for the suspension of a tenant: one
+// that was told to end by the end of the one before would let everybody in.
 func TestTheMemoryTellsLate(t *testing.T) {
-	made := func(n int64) string {
-		return fmt.Sprintf(`{"tenant":"acme","kind":"token","value":"t1","made":%d}`, n)
-	}
 	id := (&revocation.Revocation{Tenant: acme, Kind: revocation.Token, Value: "t1"}).ID()
-	for name, story := range map[string]struct {
-		events []string // "heard" or "told", and which one was made, none for taken away
-		want   auth.Reason
+	for what, kind := range map[string]struct {
+		key, value string
+		reason     auth.Reason
 	}{
-		"a lifted one":                         {[]string{"heard 1", "heard", "told 1"}, ""},
-		"a lifted one and its end":             {[]string{"heard 1", "heard", "told 1", "told"}, ""},
-		"the end of one that was made anew":    {[]string{"heard 1", "told 1", "heard", "heard 2", "told"}, auth.Revoked},
-		"the end, and nothing of a new one":    {[]string{"heard 1", "heard", "heard 2", "told"}, auth.Revoked},
-		"a new one whose word was lost":        {[]string{"heard 1", "told 1", "heard", "told", "told 2"}, auth.Revoked},
-		"a lift whose word was lost":           {[]string{"heard 1", "told 1", "told"}, ""},
-		"both words lost":                      {[]string{"told 1", "told"}, ""},
-		"an older one, after it was made anew": {[]string{"heard 1", "heard 2", "told 1", "told 2", "told"}, ""},
+		"a revocation": {"ended/revocation/" + id, `{"tenant":"acme","kind":"token","value":"t1","made":%d}`, auth.Revoked},
+		"a suspension": {"ended/suspension/acme", `{"made":%d}`, auth.TenantSuspended},
 	} {
-		t.Run(name, func(t *testing.T) {
-			m := memoryOf{tell: make(chan func(func(string, []byte)))}
-			l := revocation.NewLedger(m, nil, func(revocation.Change) {}, slog.New(slog.DiscardHandler))
-			ctx, cancel := context.WithCancel(t.Context())
-			ended := make(chan error)
-			go func() { ended <- l.Run(ctx) }()
-			defer func() { cancel(); <-ended }()
-			<-l.Ready()
-			for _, e := range story.events {
-				how, which, _ := strings.Cut(e, " ")
-				var value []byte
-				if which != "" {
-					n, _ := strconv.ParseInt(which, 10, 64)
-					value = []byte(made(n))
+		for name, story := range map[string]struct {
+			events []string // "heard" or "told", and which one was made, none for taken away
+			ends   bool
+		}{
+			"a lifted one":                         {[]string{"heard 1", "heard", "told 1"}, false},
+			"a lifted one and its end":             {[]string{"heard 1", "heard", "told 1", "told"}, false},
+			"the end of one that was made anew":    {[]string{"heard 1", "told 1", "heard", "heard 2", "told"}, true},
+			"the end, and nothing of a new one":    {[]string{"heard 1", "heard", "heard 2", "told"}, true},
+			"a new one whose word was lost":        {[]string{"heard 1", "told 1", "heard", "told", "told 2"}, true},
+			"a lift whose word was lost":           {[]string{"heard 1", "told 1", "told"}, false},
+			"both words lost":                      {[]string{"told 1", "told"}, false},
+			"an older one, after it was made anew": {[]string{"heard 1", "heard 2", "told 1", "told 2", "told"}, false},
+			"a lifted one, after it was made anew": {[]string{"heard 1", "heard", "heard 2", "told 1", "told"}, true},
+		} {
+			t.Run(what+", "+name, func(t *testing.T) {
+				m := memoryOf{tell: make(chan func(func(string, []byte)))}
+				l := revocation.NewLedger(m, nil, func(revocation.Change) {}, slog.New(slog.DiscardHandler))
+				ctx, cancel := context.WithCancel(t.Context())
+				ended := make(chan error)
+				go func() { ended <- l.Run(ctx) }()
+				defer func() { cancel(); <-ended }()
+				<-l.Ready()
+				for _, e := range story.events {
+					how, which, _ := strings.Cut(e, " ")
+					var value []byte
+					if which != "" {
+						n, _ := strconv.ParseInt(which, 10, 64)
+						value = fmt.Appendf(nil, kind.value, n)
+					}
+					if how == "told" {
+						m.tell <- func(changed func(string, []byte)) { changed(kind.key, value) }
+						m.tell <- func(func(string, []byte)) {} // the one before has returned
+						continue
+					}
+					if value == nil {
+						l.Heard(fmt.Appendf(nil, `{"key":%q}`, kind.key))
+					} else {
+						l.Heard(fmt.Appendf(nil, `{"key":%q,"value":%s}`, kind.key, value))
+					}
 				}
-				key := "ended/revocation/" + id
-				if how == "told" {
-					m.tell <- func(changed func(string, []byte)) { changed(key, value) }
-					m.tell <- func(func(string, []byte)) {} // the one before has returned
-					continue
+				want := auth.Reason("")
+				if story.ends {
+					want = kind.reason
 				}
-				if value == nil {
-					l.Heard(fmt.Appendf(nil, `{"key":%q}`, key))
-				} else {
-					l.Heard(fmt.Appendf(nil, `{"key":%q,"value":%s}`, key, value))
+				if got := auth.ReasonOf(l.Check(ana(), time.Now())); got != want {
+					t.Errorf("got %q, want %q", got, want)
 				}
-			}
-			if got := auth.ReasonOf(l.Check(ana(), time.Now())); got != story.want {
-				t.Errorf("got %q, want %q", got, story.want)
-			}
-		})
+			})
+		}
 	}
 }
 
