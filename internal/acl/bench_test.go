@@ -2,6 +2,7 @@ package acl_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -89,6 +90,49 @@ func BenchmarkDecide(b *testing.B) {
 		}
 		run("warm", asks[:11]) // what few clients ask again and again
 		run("spread", asks)    // every question misses the cache when there are many
+	}
+}
+
+// BenchmarkDecideTenants has ten thousand tenants loaded, of 20 rules each, and asks one of them, or all in turn.
+func BenchmarkDecideTenants(b *testing.B) {
+	rules, asks := mixed(20)
+	policies := make([]*acl.Policy, 10_000)
+	for i := range policies {
+		policies[i] = compiled(b, rules...)
+	}
+	run := func(name string, of []*acl.Policy) {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				q := &asks[i%len(asks)]
+				of[i%len(of)].Decide(q.who, q.action, q.on)
+				i++
+			}
+		})
+	}
+	run("1_of_1", policies[:1])
+	run("1_of_10000", policies[len(policies)-1:])
+	run("10000_of_10000", policies)
+}
+
+// BenchmarkDecideGranted is a decision for a principal whose token was narrowed, beside one whose was not.
+func BenchmarkDecideGranted(b *testing.B) {
+	p := compiled(b, allow("subscribe publish", "room:*"))
+	name := channel.MustParse("room:1")
+	for what, who := range map[string]*auth.Principal{
+		"none": principal("ana"), "one": principal("ana", grant("subscribe", "room:*")),
+		"the_last_of_ten": principal("ana", slices.Repeat([]func(*auth.Principal){grant("publish", "hall:*")}, 9)...),
+	} {
+		if what == "the_last_of_ten" {
+			grant("subscribe", "room:*")(who)
+		}
+		b.Run(what, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				p.Decide(who, acl.Subscribe, name)
+			}
+		})
 	}
 }
 

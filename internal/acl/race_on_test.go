@@ -1,0 +1,5 @@
+//go:build race
+
+package acl_test
+
+const raced = true // with the race detector everything takes ten times as long
