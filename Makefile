@@ -28,6 +28,7 @@ docs:
 	go generate ./...
 	mkdir -p bin
 	go -C tools run ./schema > bin/config.schema.json && mv bin/config.schema.json api/config.schema.json
+	go -C tools run ./schema tenant > bin/tenant.schema.json && mv bin/tenant.schema.json api/tenant.schema.json
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...

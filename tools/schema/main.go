@@ -4,6 +4,7 @@
 // Run it after every change there:
 //
 //	go -C tools run ./schema > api/config.schema.json
+//	go -C tools run ./schema tenant > api/tenant.schema.json
 package main
 
 import (
@@ -20,36 +21,55 @@ import (
 )
 
 func main() {
-	if err := run(); err != nil {
+	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "schema:", err)
 		os.Exit(1)
 	}
 }
 
-func run() error {
-	r := &jsonschema.Reflector{FieldNameTag: "yaml", RequiredFromJSONSchemaTags: true, Anonymous: true, Mapper: word}
-	// Comments are found by folder, seen from tools, where this program runs.
-	if err := r.AddGoComments("portcullis/tools", "../internal/config", jsonschema.WithFullComment()); err != nil {
-		return fmt.Errorf("read comments (run this program in the folder tools): %w", err)
-	}
-	root := reflect.TypeFor[config.Config]()
-	defs := r.ReflectFromType(root).Definitions
-	if err := tags(defs, root, make(map[reflect.Type]bool)); err != nil {
+// run writes the schema of both kinds of file, or that of a tenant's file alone, which needs no guess at which of the two it is.
+func run(args []string) error {
+	defs, err := definitions()
+	if err != nil {
 		return err
 	}
-	// One address for both kinds of file: a tenant's begins with its id, and the main file has none.
-	schema := &jsonschema.Schema{
-		Version:     jsonschema.Version,
-		Title:       "Portcullis configuration",
-		If:          &jsonschema.Schema{Required: []string{"id"}},
-		Then:        &jsonschema.Schema{Ref: "#/$defs/Tenant"},
-		Else:        &jsonschema.Schema{Ref: "#/$defs/Config"},
-		Definitions: defs,
+	var schema *jsonschema.Schema
+	switch {
+	case len(args) == 0:
+		// One address for both kinds of file: a tenant's begins with its id, and the main file has none.
+		schema = &jsonschema.Schema{
+			Title: "Portcullis configuration",
+			If:    &jsonschema.Schema{Required: []string{"id"}},
+			Then:  &jsonschema.Schema{Ref: "#/$defs/Tenant"},
+			Else:  &jsonschema.Schema{Ref: "#/$defs/Config"},
+		}
+	case len(args) == 1 && args[0] == "tenant":
+		schema = &jsonschema.Schema{Title: "A tenant of Portcullis", Ref: "#/$defs/Tenant"}
+		if defs, err = reachable(defs, "Tenant"); err != nil {
+			return err
+		}
+	default:
+		return fmt.Errorf("%q: write nothing, or tenant", args)
 	}
+	schema.Version, schema.Definitions = jsonschema.Version, defs
 	out := json.NewEncoder(os.Stdout)
 	out.SetEscapeHTML(false)
 	out.SetIndent("", "  ")
 	return out.Encode(schema)
+}
+
+func definitions() (jsonschema.Definitions, error) {
+	r := &jsonschema.Reflector{FieldNameTag: "yaml", RequiredFromJSONSchemaTags: true, Anonymous: true, Mapper: word}
+	// Comments are found by folder, seen from tools, where this program runs.
+	if err := r.AddGoComments("portcullis/tools", "../internal/config", jsonschema.WithFullComment()); err != nil {
+		return nil, fmt.Errorf("read comments (run this program in the folder tools): %w", err)
+	}
+	root := reflect.TypeFor[config.Config]()
+	defs := r.ReflectFromType(root).Definitions
+	if err := tags(defs, root, make(map[reflect.Type]bool)); err != nil {
+		return nil, err
+	}
+	return defs, across(defs)
 }
 
 // word describes the types that read themselves.
