@@ -43,6 +43,7 @@ var house = []rule{
 	{path: "internal/gateway", floor: 7, family: []string{"internal/gateway/door"}, libraries: []string{"github.com/go-chi/chi/v5"}},
 	{path: "internal/gateway/api", floor: 7, family: []string{"internal/gateway", "internal/gateway/door"}, libraries: []string{"github.com/go-chi/chi/v5"}},
 	{path: "internal/gateway/door", floor: 7},
+	{path: "internal/gateway/preview", floor: 7},
 	{path: "internal/doctor", floor: 6},
 	{path: "internal/session", floor: 6},
 	{path: "internal/hub", floor: 5},

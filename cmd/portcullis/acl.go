@@ -14,7 +14,8 @@ import (
 func aclCommand(s *shell) *cobra.Command {
 	return group("acl", "Ask the rules", `  portcullis acl test --config portcullis.yaml
   portcullis acl explain --config portcullis.yaml --tenant acme --user alice --action publish --channel room:1
-  portcullis acl diff portcullis.yaml new/portcullis.yaml`, aclTestCommand(s), aclExplainCommand(s), aclDiffCommand(s))
+  portcullis acl diff portcullis.yaml new/portcullis.yaml
+  portcullis acl diff --live --config new/portcullis.yaml`, aclTestCommand(s), aclExplainCommand(s), aclDiffCommand(s))
 }
 
 func aclTestCommand(s *shell) *cobra.Command {

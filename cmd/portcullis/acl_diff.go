@@ -15,9 +15,10 @@ import (
 )
 
 func aclDiffCommand(s *shell) *cobra.Command {
-	var asJSON bool
+	l := live{shell: s}
+	var running bool
 	c := &cobra.Command{
-		Use: "diff OLD NEW", Short: "Tell who would gain and lose what by other rules",
+		Use: "diff (OLD NEW | --live --config FILE)", Short: "Tell who would gain and lose what by other rules",
 		Long: `Compare the rules of two configurations, or of two files of one tenant, by what they decide and not by how they are written. A line begins with + for
 what is gained, with - for what is lost:
 
@@ -29,12 +30,31 @@ asks for, all that one rule asks for, the users of the tests, and two of these t
 the place of a star, one, two and many in the place of **, the user's own and another's in the place of a template; and where those channels overlap with other rules
 and with the tests. A difference that only shows for three such things at once may be missed: it is no proof. Tokens, limits and issuers are not compared.
 
+With --live a running node is asked what the rules of FILE, a configuration or one tenant's file, would do to those who are connected to it. Nothing is changed. Subscriptions that
+would be lost are certain: every connection is asked about. Rights are asked of every user who is connected, on the channels that somebody of the tenant is subscribed to
+and on examples of what both rules are about; others may differ too. Rules that fail their own tests are not asked about.
+
 The exit code is that of diff: 0 when nothing differs, 1 when something does, 2 when they cannot be compared.`,
 		Example: `  portcullis acl diff portcullis.yaml new/portcullis.yaml
-  portcullis acl diff --json tenants/acme.yaml new/acme.yaml`,
-		Args: takes("OLD", "NEW"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			err := s.aclDiff(args[0], args[1], asJSON)
+  portcullis acl diff --json tenants/acme.yaml new/acme.yaml
+  portcullis acl diff --live --config new/portcullis.yaml --tenant acme`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if running {
+				return takes()(cmd, args)
+			}
+			return takes("OLD", "NEW")(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			switch {
+			case running && l.file == "":
+				return misuse("missing --config, the rules to ask about")
+			case running:
+				err = l.diff(cmd.Context())
+			case l.file != "" || l.tenant != "":
+				return misuse("--config and --tenant are for --live")
+			default:
+				err = s.aclDiff(args[0], args[1], l.asJSON)
+			}
 			switch {
 			case err == nil:
 				return nil
@@ -44,7 +64,11 @@ The exit code is that of diff: 0 when nothing differs, 1 when something does, 2 
 			return &failure{err, misused}
 		},
 	}
-	jsonFlag(c, &asJSON)
+	c.Flags().BoolVar(&running, "live", false, "ask the node that --admin names about those who are connected to it")
+	c.Flags().StringVar(&l.file, "config", "", "with --live: the `file` whose rules to ask about")
+	c.Flags().StringVar(&l.tenant, "tenant", "", "with --live: ask about this `tenant` alone")
+	l.side.flags(c)
+	jsonFlag(c, &l.asJSON)
 	return c
 }
 

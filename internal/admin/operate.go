@@ -5,12 +5,14 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
 
 	"portcullis/internal/auth/revocation"
 	"portcullis/internal/doctor"
+	"portcullis/internal/gateway"
 	"portcullis/internal/gateway/api"
 	"portcullis/internal/problem"
 	"portcullis/internal/realm"
@@ -23,8 +25,12 @@ type Operations struct {
 	Realms   *realm.Registry
 	Ledger   *revocation.Ledger
 	Observer Observer
+	// Roster is who is connected to this node.
+	Roster func() *gateway.Roster
 	// Doctor tries the walls between the tenants of this node; nil for none.
 	Doctor *doctor.Doctor
+
+	comparing sync.Mutex // held by the one comparison that runs
 }
 
 // Observer hears what administrators did. Its methods must not wait.
@@ -43,6 +49,11 @@ func (o *Operations) routes(r chi.Router) {
 	r.Get("/tenants/{tenant}/revocations", o.of(o.revocations))
 	r.Post("/tenants/{tenant}/revocations", o.of(o.revoke))
 	r.Delete("/tenants/{tenant}/revocations/{id}", o.of(o.lift))
+	r.Post("/tenants/{tenant}/diff", o.of(o.diff))
+	r.Get("/tenants/{tenant}/connections", o.of(o.connections))
+	r.Get("/tenants/{tenant}/connections/{connection}", o.of(o.connection))
+	r.Delete("/tenants/{tenant}/connections/{connection}", o.of(o.disconnect))
+	r.Delete("/tenants/{tenant}/users/{user}/connections", o.of(o.disconnectUser))
 	if o.Doctor != nil {
 		r.Post("/doctor", o.examine)
 	}

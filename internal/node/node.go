@@ -191,12 +191,14 @@ var clientCertificates = map[string]listen.ClientCertificates{
 
 func (n *Node) adminHandler(address string) (http.Handler, error) {
 	c := admin.Config{
-		Address:    address,
-		Names:      n.config.Admin.Names,
-		Metrics:    n.metrics.Handler(),
-		Ready:      n.Ready,
-		Started:    n.listening.Load,
-		Operations: &admin.Operations{Realms: n.realms, Ledger: n.ledger, Observer: operated{n.metrics.Gateway(), n.audit}, Doctor: n.doctor},
+		Address: address,
+		Names:   n.config.Admin.Names,
+		Metrics: n.metrics.Handler(),
+		Ready:   n.Ready,
+		Started: n.listening.Load,
+		Operations: &admin.Operations{
+			Realms: n.realms, Ledger: n.ledger, Observer: operated{n.metrics.Gateway(), n.audit}, Doctor: n.doctor, Roster: n.gateway.Roster,
+		},
 	}
 	if n.config.Admin.TokenFile != "" {
 		secret, err := config.ReadSecret(n.config.Admin.TokenFile)

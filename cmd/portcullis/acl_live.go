@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"portcullis/internal/acl"
+	"portcullis/internal/config"
+	"portcullis/internal/gateway/preview"
+	"portcullis/internal/realm"
+	"portcullis/internal/tenant"
+)
+
+// live asks a running node about the rules of a file.
+type live struct {
+	shell        *shell
+	side         side
+	file, tenant string
+	asJSON       bool
+}
+
+func (l *live) diff(ctx context.Context) error {
+	tenants, problems := config.LoadTenants(l.file)
+	if config.Failed(problems) {
+		return l.shell.refuse(l.file, problems)
+	}
+	all := []*preview.Preview{}
+	for i := range tenants {
+		if l.tenant != "" && tenants[i].ID != l.tenant {
+			continue
+		}
+		p, more, err := l.ask(ctx, &tenants[i])
+		if err != nil {
+			return fmt.Errorf("ask about tenant %s: %w", tenants[i].ID, err)
+		}
+		if problems = append(problems, more...); p != nil {
+			all = append(all, p)
+		}
+	}
+	if config.Failed(problems) {
+		return l.shell.refuse(l.file, problems)
+	}
+	if len(all) == 0 {
+		return fmt.Errorf("%s has no tenant %q", l.file, l.tenant)
+	}
+	return l.tell(all)
+}
+
+// ask posts the rules of one tenant, unless they would not be taken as they are.
+func (l *live) ask(ctx context.Context, c *config.Tenant) (*preview.Preview, []config.Problem, error) {
+	id, err := tenant.Parse(c.ID)
+	if err != nil {
+		return nil, []config.Problem{c.Problem("id", "%v", err)}, nil
+	}
+	policy, faults := realm.Policy(id, c)
+	if policy != nil {
+		faults = policy.RunTests(realm.Tests(c))
+	}
+	var problems []config.Problem
+	for _, f := range faults {
+		problems = append(problems, c.Problem(f.Path, "%s", f.Message))
+	}
+	if problems != nil {
+		return nil, problems, nil
+	}
+	said, err := l.shell.request(ctx, l.side, http.MethodPost, tenantPath(c.ID, "/diff"), map[string][]acl.Rule{"rules": realm.Rules(c)})
+	if err != nil {
+		return nil, nil, err
+	}
+	p := new(preview.Preview)
+	if err := json.Unmarshal(said, p); err != nil {
+		return nil, nil, fmt.Errorf("read the answer: %w", err)
+	}
+	return p, nil, nil
+}
+
+func (l *live) tell(all []*preview.Preview) error {
+	changes := false
+	for _, p := range all {
+		if changes = changes || p.Changes(); !l.asJSON {
+			l.print(p)
+		}
+	}
+	if l.asJSON {
+		if err := printJSON(l.shell.stdout, all); err != nil {
+			return err
+		}
+	}
+	if changes {
+		return errTold
+	}
+	return nil
+}
+
+func (l *live) print(p *preview.Preview) {
+	out := l.shell.stdout
+	for _, s := range p.Lost {
+		fmt.Fprintf(out, "-  %s: %s (%s) loses its subscription to %s: %s\n", plain(p.Tenant), plain(s.User), plain(s.Connection), plain(s.Channel), turn(s.RuleNow, s.RuleThen, false))
+	}
+	if more := p.LostSubscriptions - len(p.Lost); more > 0 {
+		fmt.Fprintf(out, "-  %s: and %s more\n", plain(p.Tenant), count(more, "subscription"))
+	}
+	for _, r := range p.Rights {
+		sign, verb := "-", "may not"
+		if r.Gained {
+			sign, verb = "+", "may"
+		}
+		what := r.Action
+		if r.Channel != "" {
+			what += " " + r.Channel
+		}
+		fmt.Fprintf(out, "%s  %s: %s %s %s: %s\n", sign, plain(p.Tenant), plain(r.User), verb, plain(what), turn(r.RuleNow, r.RuleThen, r.Gained))
+	}
+	if more := p.LostRights + p.GainedRights - len(p.Rights); more > 0 {
+		fmt.Fprintf(out, "   %s: and %s more\n", plain(p.Tenant), count(more, "right"))
+	}
+	fmt.Fprintf(out, "%s: of %s with %s on this node %d would be lost; of the rights of %s on %s, %d would be lost and %d gained\n", plain(p.Tenant),
+		count(p.Connections, "connection"), count(p.Subscriptions, "subscription"), p.LostSubscriptions, count(p.Users, "user"), count(p.Channels, "channel"), p.LostRights, p.GainedRights)
+	if p.UnaskedUsers+p.UnaskedChannels > 0 {
+		fmt.Fprintf(out, "%s: not asked about rights, as there are too many: %s, and for each user %s that others are subscribed to\n", plain(p.Tenant),
+			count(p.UnaskedUsers, "user"), count(p.UnaskedChannels, "channel"))
+	}
+}
+
+// turn says which rules decide before and after.
+func turn(now, then string, gained bool) string {
+	by := func(rule string, allowed bool) string {
+		switch {
+		case rule == "":
+			return "no rule allows it"
+		case allowed:
+			return fmt.Sprintf("rule %q allows it", plain(rule))
+		}
+		return fmt.Sprintf("rule %q denies it", plain(rule))
+	}
+	return by(now, !gained) + " now, " + by(then, gained) + " then"
+}

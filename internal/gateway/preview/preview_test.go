@@ -1,0 +1,137 @@
+package preview_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"portcullis/internal/acl"
+	"portcullis/internal/auth"
+	"portcullis/internal/channel"
+	"portcullis/internal/gateway/preview"
+	"portcullis/internal/tenant"
+)
+
+var acme = tenant.MustParse("acme")
+
+// session is somebody who is connected.
+type session struct {
+	id        string
+	principal *auth.Principal
+	channels  []channel.Name
+}
+
+func (s session) ID() string                 { return s.id }
+func (s session) Principal() *auth.Principal { return s.principal }
+func (s session) Channels() []channel.Name   { return s.channels }
+
+func connected(id, user string, roles []string, channels ...string) session {
+	s := session{id: id, principal: &auth.Principal{Tenant: acme, User: user, Segment: user, Roles: roles}}
+	for _, name := range channels {
+		s.channels = append(s.channels, channel.MustParse(name))
+	}
+	return s
+}
+
+func compile(t testing.TB, rules []acl.Rule) *acl.Policy {
+	t.Helper()
+	p, problems := acl.Compile(acme, rules)
+	if p == nil {
+		t.Fatal(problems)
+	}
+	return p
+}
+
+var member = []string{"member"}
+
+func TestWhatOthersRulesWouldDo(t *testing.T) {
+	now := compile(t, []acl.Rule{
+		{Name: "rooms", Allow: []string{"subscribe", "publish"}, Channels: []string{"room:**"}},
+		{Name: "ana manages", Allow: []string{"manage"}, For: &acl.Match{Users: []string{"ana"}}},
+	})
+	rules := []acl.Rule{
+		{Name: "rooms of members", Allow: []string{"subscribe", "publish"}, Channels: []string{"room:**"}, For: &acl.Match{Roles: member}},
+		{Name: "inboxes", Allow: []string{"subscribe"}, Channels: []string{"user:{user}:inbox"}, For: &acl.Match{Users: []string{"bob"}}},
+		{Name: "no secrets", Deny: []string{"publish"}, Channels: []string{"room:secret"}},
+	}
+	p := preview.Of(now, compile(t, rules), rules, []session{
+		connected("c_1", "ana", member, "room:1", "room:2"), connected("c_2", "bob", nil, "room:1"), connected("c_3", "bob", nil), connected("c_4", "bob", member, "room:1"),
+	})
+	if p.Connections != 4 || p.Subscriptions != 4 || p.Users != 3 || p.UnaskedUsers+p.UnaskedChannels != 0 {
+		t.Errorf("got %+v, want 4 connections with 4 subscriptions of 3 users who differ, and all asked", p)
+	}
+	if got, want := fmt.Sprint(p.Lost), "[{c_2 bob room:1 rooms }]"; got != want || p.LostSubscriptions != 1 {
+		t.Errorf("subscriptions: got %s, want %s", got, want)
+	}
+	var rights []string
+	for _, r := range p.Rights {
+		sign := "-"
+		if r.Gained {
+			sign = "+"
+		}
+		rights = append(rights, strings.TrimSpace(fmt.Sprint(sign, r.User, " ", r.Action, " ", r.Channel)))
+	}
+	got := strings.Join(rights, "\n")
+	for _, want := range []string{"-ana manage", "-ana publish room:secret", "+bob subscribe user:bob:inbox", "-bob publish room:secret", "-bob subscribe room:1", "-bob publish room:2"} {
+		if !strings.Contains("\n"+got+"\n", "\n"+want+"\n") {
+			t.Errorf("rights have no %q:\n%s", want, got)
+		}
+	}
+	for _, never := range []string{"+ana", "-ana subscribe", "user:ana:inbox"} {
+		if strings.Contains(got, never) {
+			t.Errorf("rights have %q:\n%s", never, got)
+		}
+	}
+	if !p.Changes() {
+		t.Error("it says that nothing would change")
+	}
+}
+
+func TestRulesOfAnotherNameChangeNothing(t *testing.T) {
+	rules := []acl.Rule{{Name: "rooms", Allow: []string{"subscribe"}, Channels: []string{"room:*"}}}
+	then := []acl.Rule{{Name: "chambers", Allow: []string{"subscribe"}, Channels: []string{"room:*"}}}
+	p := preview.Of(compile(t, rules), compile(t, then), then, []session{connected("c_1", "ana", nil, "room:1")})
+	if p.Changes() || len(p.Lost) != 0 || p.Lost == nil || p.Rights == nil {
+		t.Errorf("got %+v, want nothing, in lists that are there", p)
+	}
+	if p := preview.Of(compile(t, rules), compile(t, nil), nil, []session(nil)); p.Changes() || p.Connections != 0 {
+		t.Errorf("of nobody: got %+v", p)
+	}
+}
+
+// crowd is as many users as there are connections, with subscriptions of their own and shared ones.
+func crowd(n int) (all []session) {
+	for i := range n {
+		var names []string
+		for k := range 10 {
+			names = append(names, fmt.Sprintf("own:%d:%d", i, k), fmt.Sprintf("shared:%d:%d", i/1000, k))
+		}
+		all = append(all, connected(fmt.Sprintf("c_%d", i), fmt.Sprintf("user%d", i), member, names...))
+	}
+	return all
+}
+
+// A node answers for 10,000 users with 200,000 subscriptions, and says what it left out.
+func TestAPreviewOfACrowdIsBounded(t *testing.T) {
+	now := []acl.Rule{{Name: "all", Allow: []string{"subscribe", "publish"}, Channels: []string{"own:**", "shared:**"}}}
+	then := []acl.Rule{{Name: "shared alone", Allow: []string{"subscribe"}, Channels: []string{"shared:**"}}}
+	start := time.Now()
+	p := preview.Of(compile(t, now), compile(t, then), then, crowd(10_000))
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if p.LostSubscriptions != 100_000 || len(p.Lost) != 1000 || len(p.Rights) != 1000 || p.Users != 10_000 || p.Channels != 20 || p.UnaskedChannels < 100_000 {
+		t.Errorf("got %d lost (%d told), %d rights told, %d users on %d channels, %d channels left out", p.LostSubscriptions, len(p.Lost), len(p.Rights), p.Users, p.Channels, p.UnaskedChannels)
+	}
+}
+
+func BenchmarkPreviewOf10000(b *testing.B) {
+	now := []acl.Rule{{Name: "all", Allow: []string{"subscribe", "publish"}, Channels: []string{"own:**", "shared:**"}}}
+	then := []acl.Rule{{Name: "shared alone", Allow: []string{"subscribe"}, Channels: []string{"shared:**"}}}
+	before, after, all := compile(b, now), compile(b, then), crowd(10_000)
+	b.ReportAllocs()
+	for b.Loop() {
+		preview.Of(before, after, then, all)
+	}
+}

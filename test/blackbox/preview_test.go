@@ -1,0 +1,154 @@
+package blackbox_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// previewed is what acl diff --live says about one tenant.
+type previewed struct {
+	Tenant            string
+	Connections       int
+	LostSubscriptions int     `json:"lost_subscriptions"`
+	Lost              []entry `json:"lost"`
+	Rights            []entry `json:"rights"`
+}
+
+// run runs a command of the program against a gateway, and returns what it printed and its exit code.
+func (g *gateway) run(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	cmd := exec.Command(program(t), args...)
+	cmd.Env = append(os.Environ(), "PORTCULLIS_ADMIN=http://"+g.admin)
+	var out, errs strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	_ = cmd.Run()
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// Before rules are applied the operator sees who would lose what, and nobody who is connected notices that somebody asked.
+func TestAnOperatorSeesWhoWouldLoseWhat(t *testing.T) {
+	g := start(t, options{})
+	ana, bob := g.dial(t, acme.token("ana", roles("member"))), g.dial(t, acme.token("bob", roles("member", "operator")))
+	theirs := g.dial(t, globex.token("ana", roles("member")))
+	for _, c := range []*conn{ana, bob, theirs} {
+		c.does(`{"type":"subscribe","id":1,"channel":"room:1"}`)
+	}
+	// The same configuration, but only operators are in rooms, and ana has a room of her own.
+	folder := t.TempDir()
+	main := options{}.write(t, folder)
+	file := filepath.Join(folder, "tenants", "acme.yaml")
+	text := string(must(os.ReadFile(file)))
+	text = strings.Replace(text, `channels: ["room:**"], for: { roles: [member] } }`, `channels: ["room:**"], for: { roles: [operator] } }`+"\n  - { name: ana writes news, allow: [publish], channels: [\"news:{user}\"], for: { users: [ana] } }", 1)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, errs, code := g.run(t, "acl", "diff", "--live", "--config", main, "--json")
+	var all []previewed
+	if err := json.Unmarshal([]byte(out), &all); err != nil || code != 1 || len(all) != 2 {
+		t.Fatalf("exit code %d, %v: %s\n%s", code, err, out, errs)
+	}
+	of, other := all[0], all[1]
+	if of.Tenant != "acme" || of.Connections != 2 || of.LostSubscriptions != 1 || len(of.Lost) != 1 ||
+		!of.Lost[0].has(entry{"connection": ana.id(), "user": "ana", "channel": "room:1", "rule_now": "members talk in rooms"}) {
+		t.Errorf("got %+v, want ana's subscription to room:1 lost", of)
+	}
+	want := map[string]bool{"ana publish room:1 false": true, "ana subscribe room:1 false": true, "ana publish news:ana true": true}
+	for _, r := range of.Rights {
+		if r["user"] != "ana" {
+			t.Errorf("somebody else is concerned: %v", r)
+		}
+		delete(want, strings.Join([]string{r["user"].(string), r["action"].(string), r["channel"].(string), mustJSON(r["gained"])}, " "))
+	}
+	if len(want) != 0 {
+		t.Errorf("of the rights these are missing: %v in %v", want, of.Rights)
+	}
+	if other.Tenant != "globex" || other.Connections != 1 || other.LostSubscriptions != 0 || len(other.Rights) != 0 {
+		t.Errorf("globex, whose rules are the same: got %+v", other)
+	}
+	out, _, code = g.run(t, "acl", "diff", "--live", "--config", main, "--tenant", "acme")
+	if code != 1 || !strings.Contains(out, `-  acme: ana (`+ana.id()+`) loses its subscription to room:1: rule "members talk in rooms" allows it now, no rule allows it then`) ||
+		!strings.Contains(out, `+  acme: ana may publish news:ana: no rule allows it now, rule "ana writes news" allows it then`) {
+		t.Errorf("exit code %d:\n%s", code, out)
+	}
+	if out, errs, code = g.run(t, "acl", "diff", "--live", "--config", main, "--tenant", "globex"); code != 0 {
+		t.Errorf("nothing would change, and the exit code is %d:\n%s%s", code, out, errs)
+	}
+	for _, args := range [][]string{{"--live"}, {"--live", "--config", main, main}, {"--config", main, main, main}, {"--live", "--config", main, "--tenant", "initech"}, {"--live", "--config", file + "x"}} {
+		if out, errs, code = g.run(t, append([]string{"acl", "diff"}, args...)...); code != 2 || out != "" {
+			t.Errorf("%v: exit code %d:\n%s%s", args, code, out, errs)
+		}
+	}
+	if out, _, code = g.run(t, "acl", "diff", "--live", "--config", file); code != 1 || !strings.Contains(out, "1 would be lost") {
+		t.Errorf("one tenant's file: exit code %d:\n%s", code, out)
+	}
+	// Nothing has changed.
+	ana.does(`{"type":"publish","id":2,"channel":"room:1","data":1}`)
+	ana.mayNot("forbidden", `{"type":"publish","id":3,"channel":"news:ana","data":1}`)
+	ana.lives(t)
+	if m := bob.hear(); m["type"] != "message" || m["channel"] != "room:1" {
+		t.Errorf("bob hears %v, want ana's message", m)
+	}
+}
+
+// Comparing is an administrator's, and what is no rules is refused before anybody is asked about them.
+func TestWhatCannotBeCompared(t *testing.T) {
+	g := start(t, options{adminToken: secret("the-fifth-password-of-the-administrators")})
+	body := `{"rules":[]}`
+	if a := g.administer(t, http.MethodPost, "/admin/v1/tenants/acme/diff", body); a.status != http.StatusUnauthorized {
+		t.Errorf("without the token: got %d %s, want 401", a.status, a.body)
+	}
+	if a := g.asks(t, g.post("/admin/v1/tenants/acme/diff", "application/json", body, bearer(acme.token("ana")))); a.status != http.StatusNotFound {
+		t.Errorf("on the clients' listener: got %d, want 404", a.status)
+	}
+	open := start(t, options{})
+	for _, b := range []struct {
+		path, body string
+		status     int
+		code       string
+	}{
+		{"acme", `{"rules":[]}`, 200, ""}, {"initech", `{"rules":[]}`, 404, "not_found"}, {"acme", `{}`, 400, "bad_request"}, {"acme", `{"rules":[],"tests":[]}`, 400, "bad_request"},
+		{"acme", `{"rules":[{"name":"x","allow":["publish"],"channels":["a:**:b"]}]}`, 400, "bad_request"}, {"acme", `{"rules":[{"name":"x","alow":["publish"]}]}`, 400, "bad_request"},
+		{"acme", `{"rules":[` + strings.Repeat(" ", 1<<20) + `]}`, 413, "too_large"},
+	} {
+		a := open.administer(t, http.MethodPost, "/admin/v1/tenants/"+b.path+"/diff", b.body)
+		if p, _ := a.problem(); a.status != b.status || p.Code != b.code {
+			t.Errorf("%.60s: got %d %s, want %d %s", b.body, a.status, a.body, b.status, b.code)
+		}
+	}
+}
+
+// An operator's hand reaches every tenant, one at a time, by the same words as a backend's.
+func TestAnOperatorListsAndEndsConnections(t *testing.T) {
+	g := start(t, options{})
+	ana, again, other := g.dial(t, acme.token("ana", roles("member"))), g.dial(t, acme.token("ana")), g.dial(t, globex.token("ana"))
+	ana.does(`{"type":"subscribe","id":1,"channel":"room:1"}`)
+	out, _, code := g.run(t, "connections", "list", "acme", "--user", "ana")
+	if code != 0 || strings.Count(out, "\n") != 2 || !strings.Contains(out, ana.id()) || !strings.Contains(out, again.id()) {
+		t.Errorf("list: %d\n%s", code, out)
+	}
+	if out, _, code = g.run(t, "connections", "show", "acme", ana.id()); code != 0 || !strings.HasSuffix(out, "1 subscription\n  room:1\n") {
+		t.Errorf("show: %d\n%s", code, out)
+	}
+	if _, errs, code := g.run(t, "connections", "show", "globex", ana.id()); code != 1 || !strings.Contains(errs, "404 not_found") {
+		t.Errorf("show in another tenant: %d %s", code, errs)
+	}
+	if out, _, code = g.run(t, "connections", "kick", "acme", again.id()); code != 0 || out != "ended 1 connection\n" {
+		t.Errorf("kick: %d %s", code, out)
+	}
+	again.ends(t, 4505, `{"code":"disconnected"}`)
+	if out, _, code = g.run(t, "connections", "kick", "acme", "--user", "ana"); code != 0 || out != "ended 1 connection\n" {
+		t.Errorf("kick --user: %d %s", code, out)
+	}
+	ana.ends(t, 4505, `{"code":"disconnected"}`)
+	for _, args := range [][]string{{"kick", "acme"}, {"kick"}, {"kick", "acme", "c_1", "--user", "ana"}, {"kick", "acme", "c_1", "c_2"}} {
+		if _, _, code := g.run(t, append([]string{"connections"}, args...)...); code != 2 {
+			t.Errorf("%v: exit code %d, want 2", args, code)
+		}
+	}
+	other.lives(t)
+}
