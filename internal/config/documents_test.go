@@ -16,7 +16,7 @@ func TestEveryConfigurationInThePagesLoads(t *testing.T) {
 		mainFile = "listen: {tls: {certificate_file: tls.crt, key_file: tls.key}, client_certificates: request}\ntenants_dir: tenants/\n"
 		tenant   = "id: acme\nissuers: [{issuer: i, audience: a, jwks_file: k}]\nrules: [{name: r, allow: [echo], channels: [\"lab:*\"]}]\n"
 	)
-	for page, least := range map[string]int{"docs/identity.md": 14, "README.md": 1} {
+	for page, least := range map[string]int{"docs/identity.md": 14, "docs/policy.md": 7, "README.md": 1} {
 		blocks := yamlBlocks(t, filepath.Join(repository, page))
 		if len(blocks) < least {
 			t.Errorf("%s has %d blocks of YAML, want %d: are they marked as such?", page, len(blocks), least)
