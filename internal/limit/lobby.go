@@ -72,7 +72,7 @@ type guest struct {
 	conn      net.Conn
 	customer  customer
 	counts    bool          // by its customer
-	silent    *list.Element // nil while a request is being answered
+	silent    *list.Element // nil while a request, which is there as a whole, is being answered
 	since     time.Time     // it is silent
 	displaced bool
 }
@@ -86,7 +86,8 @@ func NewLobby(l LobbyLimits, exempt func(netip.Addr) bool, o LobbyObserver) *Lob
 }
 
 // Listener returns l without the connections that are too many. It stands directly on the kernel's listener, below TLS: a connection that it turns away has cost
-// nothing but to be accepted and closed. The server behind it must tell [Lobby.ConnState].
+// nothing but to be accepted and closed. The server behind it must tell [Lobby.ConnState],
+// and have [Lobby.ConnContext] and [Lobby.Handler].
 func (l *Lobby) Listener(inner net.Listener) net.Listener { return door{inner, l} }
 
 type door struct {

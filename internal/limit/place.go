@@ -71,17 +71,17 @@ func (l *Lobby) enter(c net.Conn, now time.Time) {
 	}
 }
 
-// speaks is called once the headers of a request are there. What is being answered is not displaced.
+// speaks is called once the headers of a request are there, and again when its body is. What is being answered is not displaced.
 func (l *Lobby) speaks(c net.Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if g := l.guests[c]; g.silent != nil {
+	if g := l.guests[c]; g != nil && g.silent != nil {
 		l.silent.Remove(g.silent)
 		g.silent = nil
 	}
 }
 
-// falls is called when a request was answered and the connection is kept.
+// falls is called when a request has a body that is to come, and when one was answered and the connection is kept.
 func (l *Lobby) falls(c net.Conn, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -29,7 +29,7 @@ func (n *Node) newAddresses(proxies func(netip.Addr) bool) *limit.Addresses {
 
 // edgeServer is the clients' server. It tells the lobby who is in.
 func (n *Node) edgeServer() *http.Server {
-	s := n.server(n.gateway)
-	s.ConnState = n.lobby.ConnState
+	s := n.server(n.lobby.Handler(n.gateway))
+	s.ConnState, s.ConnContext = n.lobby.ConnState, n.lobby.ConnContext
 	return s
 }

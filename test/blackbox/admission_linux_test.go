@@ -2,6 +2,7 @@ package blackbox_test
 
 import (
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -90,6 +91,32 @@ func TestSlowlorisFromManyAddresses(t *testing.T) {
 	}
 	if got := g.metric(t, "portcullis_connections_turned_away_total", "reason", "displaced"); got < 1 {
 		t.Errorf("%v connections made room, want at least one", got)
+	}
+	if got := g.metric(t, "portcullis_connections_turned_away_total", "reason", "full"); got != 0 {
+		t.Errorf("%v honest clients were turned away, want none", got)
+	}
+}
+
+// Whoever says that a body follows, and holds it back, is as silent as one that holds back its headers: a request is no licence to a place.
+func TestABodyThatIsHeldBackOnEveryPlace(t *testing.T) {
+	g := start(t, options{admission: "connections: 30\n"})
+	held := func(request string) string { return request + "Host: x\r\nContent-Length: 100\r\n" }
+	begun := []string{
+		held("POST /v1/logout HTTP/1.1\r\n") + "Content-Type: application/x-www-form-urlencoded\r\n\r\n",
+		held("POST /v1/security-events HTTP/1.1\r\n") + "Content-Type: application/secevent+jwt\r\n\r\n{",
+		held("OPTIONS /v1/tickets HTTP/1.1\r\n") + "\r\n",
+		held("GET /healthz HTTP/1.1\r\n") + "\r\n",
+		"POST /v1/logout HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n",
+	}
+	for i := range 30 {
+		if l := g.from(t, "127.0.1."+string(rune('1'+i%9))); l != nil {
+			io.WriteString(l, begun[i%len(begun)])
+		}
+	}
+	g.until(t, 30, "portcullis_connections_without_session")
+	time.Sleep(time.Second)
+	for range 10 {
+		g.admittedFrom(t, "127.0.0.2")
 	}
 	if got := g.metric(t, "portcullis_connections_turned_away_total", "reason", "full"); got != 0 {
 		t.Errorf("%v honest clients were turned away, want none", got)
