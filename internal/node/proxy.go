@@ -20,6 +20,9 @@ func Trust(c *config.Config) (*proxy.Trust, []config.Problem) {
 		if err != nil {
 			return nil, []config.Problem{c.Problem("proxy.authorities_file", "%v", err)}
 		}
+		if problem, taken := taken(c, certs); taken {
+			return nil, []config.Problem{problem}
+		}
 		p.Authorities = x509.NewCertPool()
 		for _, cert := range certs {
 			p.Authorities.AddCert(cert)
@@ -30,4 +33,23 @@ func Trust(c *config.Config) (*proxy.Trust, []config.Problem) {
 		return nil, []config.Problem{c.Problem("proxy", "%v", err)}
 	}
 	return t, nil
+}
+
+// taken finds a tenant whose clients could pass for proxies, and forward whomever they like: one whose authority is a proxies' authority too, or was issued by one. A file that cannot
+// be read is told of where the tenants are built.
+func taken(c *config.Config, proxies []*x509.Certificate) (config.Problem, bool) {
+	for _, t := range c.Tenants {
+		if t.Certificates == nil {
+			continue
+		}
+		clients, err := mtls.LoadAuthorities(string(t.Certificates.AuthoritiesFile), time.Now())
+		if err != nil {
+			continue
+		}
+		if both := mtls.Issued(proxies, clients); both != nil {
+			return c.Problem("proxy.authorities_file", "the authority %q of tenant %s is one of the proxies', or was issued by one: the tenant's clients could pass for proxies, and "+
+				"forward anybody's certificate; give the proxies an authority of their own", both.Subject, t.ID), true
+		}
+	}
+	return config.Problem{}, false
 }

@@ -99,6 +99,18 @@ func issued(issuer, c *x509.Certificate) bool {
 	return bytes.Equal(issuer.RawSubject, c.RawIssuer) && c.CheckSignatureFrom(issuer) == nil
 }
 
+// Issued returns one of the authorities below that is among those above, by its key, or was issued by one of them; nil when there is none.
+func Issued(above, below []*x509.Certificate) *x509.Certificate {
+	for _, b := range below {
+		for _, a := range above {
+			if sameKey(a, b) || issued(a, b) {
+				return b
+			}
+		}
+	}
+	return nil
+}
+
 func sameKey(a, b *x509.Certificate) bool {
 	return bytes.Equal(a.RawSubjectPublicKeyInfo, b.RawSubjectPublicKeyInfo)
 }
