@@ -16,14 +16,14 @@ import (
 func (s *Session) End(reason wire.Close, retry time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if reason.EndsRight() { // also of whoever is being sent away for another reason, and still hears
+		s.mute.Store(true)
+	}
 	if s.goodbye != nil {
 		return
 	}
 	bye := &goodbye{reason: reason, said: make(chan struct{})}
 	s.goodbye = bye
-	if reason.EndsRight() {
-		s.mute.Store(true)
-	}
 	go func() { // leave waits for it
 		defer close(bye.said)
 		s.socket.Close(reason, retry)

@@ -8,6 +8,7 @@ import (
 
 	"portcullis/internal/acl"
 	"portcullis/internal/auth"
+	"portcullis/internal/hub"
 	"portcullis/internal/realm"
 	"portcullis/internal/session"
 	"portcullis/internal/tenant"
@@ -182,6 +183,24 @@ func TestNothingIsDeliveredToARevokedClient(t *testing.T) {
 		}
 		if got := s.report(); got.Code != 4201 || got.Delivered != 0 {
 			t.Errorf("got %+v, want 4201 and nothing delivered", got)
+		}
+	})
+}
+
+// Whoever is being sent away hears what was on its way; but not once its right has ended.
+func TestARevocationOfAClientThatIsBeingSentAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		c := s.dial()
+		live := <-s.sessions
+		hear(t, c)
+		live.End(wire.Rebalance, time.Second)
+		live.End(wire.CredentialRevoked, 0)
+		if got := live.Deliver([]byte{0x81, 1, 'x'}, 1); got != hub.Lost {
+			t.Errorf("what is said after the revocation is %v, want lost", got)
+		}
+		if got := s.report(); got.Code != 4001 || got.Delivered != 0 {
+			t.Errorf("got %+v, want 4001 and nothing delivered", got)
 		}
 	})
 }
