@@ -88,7 +88,7 @@ func (b *builder) tenant(c *config.Tenant) {
 	b.policy(c, t)
 	for i, issuer := range c.Issuers {
 		b.issuer(c, id, i)
-		t.TokenLife = max(t.TokenLife, time.Duration(issuer.MaxLifetime)+time.Duration(issuer.Leeway))
+		t.TokenLife = max(t.TokenLife, time.Duration(issuer.MaxLifetime)+2*time.Duration(issuer.Leeway)) // of a clock that is ahead, and until after exp
 	}
 	if c.Certificates != nil {
 		b.authority(c, id)

@@ -26,7 +26,7 @@ type Tenant struct {
 	ID      tenant.ID
 	Policy  *acl.Policy
 	Account *limit.Tenant
-	// TokenLife is how long a token of its issuers may count, leeway included; 0 without an issuer.
+	// TokenLife is how long a token of its issuers may count from now on, leeway included; 0 without an issuer.
 	TokenLife time.Duration
 	origins   map[string]struct{}
 	candidate *candidate // of the policy; nil for most tenants

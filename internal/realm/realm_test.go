@@ -172,6 +172,22 @@ func TestARightOverACertificateEndsWithTheFirstOfTheTwo(t *testing.T) {
 	}
 }
 
+// A revocation is forgotten when nothing that it could end counts any more: no token may be there for longer, also not one of a clock that is ahead.
+func TestARevokedTokenOfAClockThatIsAhead(t *testing.T) {
+	w := newWorld(t)
+	s := w.snapshot()
+	now := time.Now()
+	made := now.Add(30 * time.Second).Truncate(time.Second)
+	token := w.acme.Token("ana", authtest.Claims{"iat": made.Unix(), "exp": made.Add(24 * time.Hour).Unix()})
+	p, tenant, err := s.Authenticate(t.Context(), auth.Credential{Method: auth.Bearer, Token: token}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if forgotten := now.Add(tenant.TokenLife); forgotten.Before(p.Expires) {
+		t.Errorf("a revocation of now is forgotten at %v, and the token counts until %v", forgotten, p.Expires)
+	}
+}
+
 func TestOriginsAreExactAndTheTenantsOwn(t *testing.T) {
 	s := newWorld(t).snapshot()
 	acme, globex := s.Tenant(tenant.MustParse("acme")), s.Tenant(tenant.MustParse("globex"))
