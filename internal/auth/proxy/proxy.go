@@ -84,6 +84,9 @@ var expected = map[Header][]string{
 func (t *Trust) Read(r *http.Request) (c Client, err error) {
 	peer, known := addressOf(r.RemoteAddr)
 	c.Address = peer
+	if there, err := netip.ParseAddrPort(r.RemoteAddr); err == nil { // one with a zone is nobody's proxy, and its attempts count
+		c.Address = there.Addr().WithZone("").Unmap()
+	}
 	if r.TLS != nil {
 		c.Chain = r.TLS.PeerCertificates
 	}

@@ -110,6 +110,7 @@ func TestTheSourceAddress(t *testing.T) {
 		{"IPv4 in IPv6", lb, []string{"::ffff:203.0.113.9"}, "203.0.113.9"},
 		{"a proxy as IPv4 in IPv6", "[::ffff:10.0.0.1]:4711", []string{"203.0.113.9"}, "203.0.113.9"},
 		{"a zone", lb, []string{"fe80::1%eth0"}, "10.0.0.1"},
+		{"a neighbour on the link, whose attempts would not count without an address", "[fe80::1%eth0]:4711", []string{"203.0.113.9"}, "fe80::1"},
 		{"leading zeros", lb, []string{"203.0.113.09"}, "10.0.0.1"},
 		{"more hops than anybody has", lb, []string{"203.0.113.9" + strings.Repeat(", 10.0.0.2", 40)}, "10.0.0.2"},
 		{"a million commas", lb, []string{strings.Repeat(",", 1<<20)}, "10.0.0.1"},
