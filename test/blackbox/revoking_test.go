@@ -84,7 +84,7 @@ func TestARevocationThatCannotBeUnderstood(t *testing.T) {
 		`{"kind":"token","value":"x","user":"ana"}`, `{"kind":"user","value":"ana","issuer":"https://id.acme.example"}`,
 		`{"kind":"certificate","value":"00"}`, `{"kind":"certificate","value":"` + strings.Repeat("A", 64) + `"}`, `{"kind":"certificate","value":"` + strings.Repeat("0", 64) + `","issuer":"x"}`,
 		`{"kind":"token","value":"a\nb"}`, `{"kind":"token","value":"` + strings.Repeat("x", 1025) + `"}`, `{"kind":"token","value":"x","reason":"` + strings.Repeat("x", 257) + `"}`,
-		fmt.Sprintf(`{"kind":"user","value":%q,"before":%d}`, value, hour(1)), fmt.Sprintf(`{"kind":"token","value":%q,"until":%d}`, value, hour(-1)),
+		fmt.Sprintf(`{"kind":"user","value":%q,"before":%d}`, value, hour(1)), fmt.Sprintf(`{"kind":"user","value":%q,"before":0}`, value), fmt.Sprintf(`{"kind":"token","value":%q,"until":%d}`, value, hour(-1)),
 		fmt.Sprintf(`{"kind":"token","value":%q,"until":"tomorrow"}`, value), fmt.Sprintf(`{"kind":"token","value":%q,"until":1e300}`, value),
 	} {
 		a := g.asks(t, g.revocation(backend, bad))

@@ -56,6 +56,8 @@ func Read(text []byte, t *realm.Tenant, now time.Time) (*revocation.Revocation, 
 	}
 	r := &revocation.Revocation{Tenant: t.ID, Kind: w.Kind, Value: w.Value, Issuer: w.Issuer, User: w.User, Reason: w.Reason, Made: now}
 	switch {
+	case w.Before != nil && *w.Before <= 0:
+		return nil, unreadable("before is not after 1970; leave it out, or write milliseconds since then")
 	case w.Before != nil:
 		r.Before = time.UnixMilli(*w.Before)
 	case w.Kind == revocation.User:
