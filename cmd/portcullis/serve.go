@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -54,6 +55,8 @@ func (unclosed) Close() error { return nil }
 func (s *shell) serve(ctx context.Context, file string) error {
 	ctx, stop := untilSignal(ctx)
 	defer stop()
+	hangup, done := hangups() // before anything takes long: without a handler the signal would end the process
+	defer done()
 	c, problems := config.Load(file)
 	if c == nil {
 		return s.refuse(file, problems)
@@ -73,7 +76,7 @@ func (s *shell) serve(ctx context.Context, file string) error {
 			log.Error("the security log could not be closed", "event", "audit.failed", "error", err)
 		}
 	}()
-	n, more := node.New(node.Options{Config: c, Log: log, Version: b.metric(), Audit: sink})
+	n, more := node.New(node.Options{Config: c, File: file, Log: log, Version: b.metric(), Audit: sink})
 	if problems = append(problems, more...); config.Failed(problems) {
 		return s.refuse(file, problems)
 	}
@@ -85,5 +88,19 @@ func (s *shell) serve(ctx context.Context, file string) error {
 	}
 	log.Info("serving", "event", "node.serving", "address", n.Addr(), "admin_address", n.AdminAddr(), "tls", c.Listen.TLS != nil,
 		"tenants", len(c.Tenants), "version", b.Version)
+	var following sync.WaitGroup
+	defer following.Wait()
+	ctx, ended := context.WithCancelCause(ctx)
+	defer ended(nil)
+	following.Go(func() {
+		for {
+			select {
+			case <-hangup:
+				n.Reload(node.BySignal) // the log says how it went
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
 	return n.Run(ctx)
 }

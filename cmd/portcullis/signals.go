@@ -45,3 +45,10 @@ func causeOf(s os.Signal) error {
 	}
 	return context.Canceled
 }
+
+// hangups returns what each SIGHUP is told through; several that come while one is worked on are one. stop gives the signal back.
+func hangups() (told <-chan os.Signal, stop func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	return signals, func() { signal.Stop(signals) }
+}

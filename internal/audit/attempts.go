@@ -100,6 +100,21 @@ func (l *Log) Administered(operation, target, remote string) {
 	l.write(AuthzAdmin, slog.String("operation", operation), slog.String("target", short(target, maxText)), sourceIP(remote))
 }
 
+// named is how many tenants a line names; of more, the numbers beside them tell.
+const named = 20
+
+// Reconfigured is a new configuration that took effect, by whose wish, and which tenants it added, changed and took away.
+func (l *Log) Reconfigured(by string, added, changed, removed []string) {
+	fields := []slog.Attr{slog.String("operation", "reload"), slog.String("source", by)}
+	for _, part := range []struct {
+		name    string
+		tenants []string
+	}{{"added", added}, {"changed", changed}, {"removed", removed}} {
+		fields = append(fields, slog.Int(part.name, len(part.tenants)), slog.Any(part.name+"_tenants", part.tenants[:min(len(part.tenants), named)]))
+	}
+	l.write(AuthzChange, fields...)
+}
+
 // closed are the ends of sessions that are a security matter.
 var closed = map[string]bool{
 	wire.CredentialExpired.Name: true, wire.CredentialRevoked.Name: true, wire.CredentialRefused.Name: true, wire.IdentityGone.Name: true,

@@ -5,7 +5,8 @@
 // authorities), and it knows no grammar of the packages above: they check what they own, and say where with [Source.Problem].
 //
 // Tags say what the decoder and the schema both need: default, enum (the words that may stand here), required, min and max (of a
-// number, a duration or a size, or the least length of a list).
+// number, a duration or a size, or the least length of a list). The tag live is on the keys that a running gateway follows; another value of any other key
+// is refused by it, see [Config.Fixed].
 package config
 
 // Config is the main file.
@@ -37,11 +38,11 @@ type Config struct {
 	Audit Audit `yaml:"audit"`
 
 	// The tenants, written here. Excludes tenants_dir; one of the two must give at least one tenant.
-	Tenants []Tenant `yaml:"tenants" min:"1"`
+	Tenants []Tenant `yaml:"tenants" min:"1" live:"true"`
 
 	// The folder of the tenants, one file for each, called as the tenant's id with .yaml or .yml behind it. Every other file
 	// in it is passed over, also those whose name begins with a dot. Excludes tenants.
-	TenantsDir File `yaml:"tenants_dir"`
+	TenantsDir File `yaml:"tenants_dir" live:"true"`
 }
 
 // Listen is the listener of the clients.

@@ -105,6 +105,14 @@ func (l *Lifetime) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// String writes the lifetime as an operator would.
+func (l Lifetime) String() string {
+	if l == Unlimited {
+		return "unlimited"
+	}
+	return Duration(l).String()
+}
+
 // Size is a number of bytes, written like 65536, 64KiB, 1MiB or 1GiB.
 type Size int
 
@@ -163,6 +171,14 @@ func (l *Limit) UnmarshalText(text []byte) error {
 	}
 	*l = Limit(n)
 	return nil
+}
+
+// String writes the limit as an operator would.
+func (l Limit) String() string {
+	if l == Unlimited {
+		return "unlimited"
+	}
+	return strconv.Itoa(int(l))
 }
 
 // ByteLimit is a [Size], or the word unlimited, which is [Unlimited].

@@ -1,6 +1,8 @@
 package metrics
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,12 +45,24 @@ func (o *crlObserver) Loaded(of tenant.ID, nextUpdate time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.ends[of] = nextUpdate
-	first := nextUpdate
-	for _, end := range o.ends {
-		if end.Before(first) {
-			first = end
-		}
+	o.tell()
+}
+
+// Dropped implements [crl.Observer].
+func (o *crlObserver) Dropped(of tenant.ID) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.ends, of)
+	o.tell()
+}
+
+// tell says when the first list runs out. The caller holds mu.
+func (o *crlObserver) tell() {
+	if len(o.ends) == 0 {
+		o.next.Reset()
+		return
 	}
+	first := slices.MinFunc(slices.Collect(maps.Values(o.ends)), time.Time.Compare)
 	o.next.WithLabelValues().Set(float64(first.Unix()))
 }
 

@@ -60,6 +60,17 @@ func newKeys(f promauto.Factory) *keysObserver {
 	return o
 }
 
+// Dropped implements [jwks.Observer].
+func (o *keysObserver) Dropped(issuer string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if before, ok := o.known[issuer]; ok {
+		o.issuers[before.state].Dec()
+		o.keys.Sub(float64(before.keys))
+		delete(o.known, issuer)
+	}
+}
+
 // Fetched implements [jwks.Observer]. It takes a lock that no handshake needs.
 func (o *keysObserver) Fetched(issuer string, err error, took time.Duration, keys int) {
 	o.fetches.of(err == nil).Inc()

@@ -61,6 +61,7 @@ type Metrics struct {
 	audit    *auditObserver
 	proxies  counters[listen.ProxyResult]
 	lobby    lobbyObserver
+	reloads  reloads
 
 	candidates candidateObserver
 
@@ -95,6 +96,7 @@ func New(b Build, dialects []wire.Dialect) *Metrics {
 		audit:    newAudit(f),
 		proxies:  newProxyHeaders(f),
 		lobby:    newLobby(f),
+		reloads:  newReloads(f),
 
 		candidates: newCandidates(f),
 

@@ -38,7 +38,9 @@ import (
 
 // Options are what a node needs besides its configuration.
 type Options struct {
-	Config  *config.Config
+	Config *config.Config
+	// File is the main file of Config, which a reload reads again; empty for a node whose configuration stays.
+	File    string
 	Log     *slog.Logger
 	Version metrics.Build
 	// Audit is where the security log is written; nil for nowhere.
@@ -51,7 +53,7 @@ type Options struct {
 type Node struct {
 	// Set by New and Listen, then read-only.
 	options  Options
-	config   *config.Config
+	config   *config.Config // without its tenants, which change
 	log      *slog.Logger
 	metrics  *metrics.Metrics
 	realms   *realm.Registry
@@ -68,7 +70,10 @@ type Node struct {
 	edges    []edge
 	admin    edge
 
+	realmOptions realm.Options
+
 	listening, draining atomic.Bool
+	reloading           reloading
 }
 
 // edge is a listener and the server behind it.
@@ -83,11 +88,17 @@ func New(o Options) (*Node, []config.Problem) {
 	dialects := []wire.Dialect{json.Dialect{}, mirror.Dialect{}}
 	m := metrics.New(o.Version, dialects)
 	gates := newGates(m)
-	snapshot, problems := realm.Build(o.Config, realm.Options{Log: o.Log, Keys: m.Keys(), Lists: m.Lists(), Candidates: m.Candidates(), Gate: gates.tokens, CertificateGate: gates.chains})
+	built := realm.Options{Log: o.Log, Keys: m.Keys(), Lists: m.Lists(), Candidates: m.Candidates(), Gate: gates.tokens, CertificateGate: gates.chains}
+	snapshot, problems := realm.Build(o.Config, built)
 	if snapshot == nil {
 		return nil, problems
 	}
-	n := &Node{options: o, config: o.Config, log: o.Log, metrics: m, realms: realm.NewRegistry(snapshot)}
+	main := *o.Config
+	main.Tenants = nil
+	n := &Node{options: o, config: &main, log: o.Log, metrics: m, realms: realm.NewRegistry(snapshot), realmOptions: built}
+	n.reloading.busy, n.reloading.last = make(chan struct{}, 1), o.Config
+	n.options.Config = nil
+	m.Configured(len(o.Config.Tenants), false)
 	if o.Audit == nil {
 		o.Audit = io.Discard
 	}
@@ -249,7 +260,7 @@ func (n *Node) Run(ctx context.Context) error {
 	all, failed := errgroup.WithContext(inner)
 	all.Go(func() error { return n.hub.Run(failed) })
 	all.Go(func() error { return n.remember(failed) })
-	all.Go(func() error { n.realms.Current().Run(failed, n.listed); return nil })
+	all.Go(func() error { n.realms.Run(failed, n.listed); return nil })
 	all.Go(func() error { n.tidy(failed); return nil })
 	select { // nobody is let in before a message can be, and before it is known who must not
 	case <-n.ledger.Ready():

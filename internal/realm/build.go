@@ -5,8 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -31,18 +29,21 @@ type Options struct {
 	// Gate bounds how many tokens' signatures are verified at once, and CertificateGate how many chains: apart, because a stranger's chain costs
 	// more than a token, and must not keep the honest tokens waiting. Without the second the first serves both.
 	Gate, CertificateGate auth.Gate
+	// Previous is the snapshot that this one is to follow; nil for none. What is unchanged is carried over: accounts, on which live connections hold places; keys,
+	// which are not fetched again; revocation lists; signatures that were verified. Building changes nothing of it.
+	Previous *Snapshot
 }
 
 // builder is one building of a snapshot. It goes on after a problem, so that an operator hears of all of them at once.
 type builder struct {
 	config   *config.Config
 	options  Options
+	previous *Snapshot
 	problems []config.Problem
 
 	snapshot    *Snapshot
 	issuers     []jwt.Issuer
 	authorities []mtls.Authority
-	sources     map[origin]*jwks.Source // tenants that share an issuer share its keys
 }
 
 // Build compiles every tenant of a configuration and runs its policy tests. It reads the key and authority files, and fetches nothing. It
@@ -51,10 +52,13 @@ func Build(c *config.Config, o Options) (*Snapshot, []config.Problem) {
 	if o.CertificateGate == nil {
 		o.CertificateGate = o.Gate
 	}
-	b := &builder{
-		config: c, options: o,
-		snapshot: &Snapshot{log: o.Log, lists: o.Lists, tenants: make(map[tenant.ID]*Tenant), origins: make(map[string]struct{})},
-		sources:  make(map[origin]*jwks.Source),
+	b := &builder{config: c, options: o, previous: o.Previous}
+	if b.previous == nil {
+		b.previous = new(Snapshot)
+	}
+	b.options.Previous = nil // or the first snapshot would live as long as the last
+	b.snapshot = &Snapshot{
+		options: b.options, tenants: make(map[tenant.ID]*Tenant, len(c.Tenants)), origins: make(map[string]struct{}), sources: make(map[origin]*jwks.Source),
 	}
 	for i := range c.Tenants {
 		b.tenant(&c.Tenants[i])
@@ -63,7 +67,6 @@ func Build(c *config.Config, o Options) (*Snapshot, []config.Problem) {
 	if config.Failed(b.problems) {
 		return nil, b.problems
 	}
-	b.snapshot.keys = slices.Collect(maps.Values(b.sources))
 	return b.snapshot, b.problems
 }
 
@@ -79,21 +82,32 @@ func (b *builder) tenant(c *config.Tenant) {
 		b.add(c.Problem("id", "tenant %s is configured twice; ids are unique", id))
 		return
 	}
-	t := &Tenant{ID: id, Account: limit.NewTenant(limitsOf(c.Limits)), origins: make(map[string]struct{})}
+	t := &Tenant{ID: id, origins: make(map[string]struct{}, len(c.Origins)), config: c, limits: limitsOf(c.Limits)}
 	for _, origin := range c.Origins {
 		t.origins[origin] = struct{}{}
 		b.snapshot.origins[origin] = struct{}{}
 	}
 	b.snapshot.tenants[id] = t
-	b.policy(c, t)
+	was := b.previous.tenants[id]
+	if was != nil {
+		t.Account = was.Account
+	} else {
+		t.Account = limit.NewTenant(t.limits)
+	}
+	if was != nil && was.config.Same(c) { // the same rules answer the same tests
+		t.Policy, t.candidate = was.Policy, was.candidate
+	} else {
+		b.policy(c, t)
+	}
+	first := len(b.issuers)
 	for i, issuer := range c.Issuers {
 		b.issuer(c, id, i)
 		t.TokenLife = max(t.TokenLife, time.Duration(issuer.MaxLifetime)+2*time.Duration(issuer.Leeway)) // of a clock that is ahead, and until after exp
 	}
+	b.alone(c, b.issuers[first:])
 	if c.Certificates != nil {
-		b.authority(c, id)
+		b.authority(c, t)
 	}
-	b.alone(c, id)
 }
 
 func limitsOf(l config.Limits) limit.Limits {
@@ -138,26 +152,20 @@ func (b *builder) candidate(c *config.Tenant, t *Tenant) {
 	}
 }
 
-// Run keeps the keys and the revocation lists fresh until ctx ends. It calls revoked for a tenant whose lists changed: those of its clients who are there are to be
-// asked about with CheckCertificate.
-func (s *Snapshot) Run(ctx context.Context, revoked func(tenant.ID)) {
-	var all sync.WaitGroup
-	if s.certificates != nil {
-		all.Go(func() { s.certificates.Run(ctx, s.log, s.lists, revoked) })
-	}
-	for _, k := range s.keys {
-		all.Go(func() { k.Run(ctx) })
-	}
-	all.Wait()
-}
+// atOnce bounds how many key sets are fetched at the same time.
+const atOnce = 64
 
-// Fetch reads every key set once, and returns what failed. It is for a configuration that is being checked, and for whoever cannot
-// wait until Run has fetched.
+// Fetch reads once every key set that was not carried over, and returns what failed. It is for whoever cannot wait until [Registry.Run] has fetched.
 func (s *Snapshot) Fetch(ctx context.Context) error {
-	errs := make([]error, len(s.keys))
+	errs := make([]error, len(s.fresh))
+	turns := make(chan struct{}, atOnce)
 	var all sync.WaitGroup
-	for i, k := range s.keys {
-		all.Go(func() { errs[i] = k.Fetch(ctx) })
+	for i, k := range s.fresh {
+		turns <- struct{}{}
+		all.Go(func() {
+			defer func() { <-turns }()
+			errs[i] = k.Fetch(ctx)
+		})
 	}
 	all.Wait()
 	return errors.Join(errs...)

@@ -1,6 +1,7 @@
 package realm
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -60,7 +61,17 @@ func (b *builder) source(c *config.Tenant, i int) *jwks.Source {
 	s := c.Issuers[i]
 	place := keysOf(s)
 	key := origin{s.Issuer, place}
-	if known := b.sources[key]; known != nil {
+	if known := b.snapshot.sources[key]; known != nil {
+		return known
+	}
+	if known := b.previous.sources[key]; known != nil {
+		if s.JWKSFile != "" { // what cannot be read now could not be read at the next start
+			if err := known.Fetch(context.Background()); err != nil {
+				b.add(c.Problem(fmt.Sprintf("issuers[%d].jwks_file", i), "%v", err))
+				return nil
+			}
+		}
+		b.snapshot.sources[key] = known
 		return known
 	}
 	o := jwks.Options{Issuer: s.Issuer, Observer: b.options.Keys, Log: b.options.Log}
@@ -79,22 +90,32 @@ func (b *builder) source(c *config.Tenant, i int) *jwks.Source {
 		b.add(c.Problem(fmt.Sprintf("issuers[%d].%s", i, member), "%v", err))
 		return nil
 	}
-	b.sources[key] = made
+	if b.snapshot.sources[key] = made; s.JWKSFile == "" {
+		b.snapshot.fresh = append(b.snapshot.fresh, made)
+	}
 	return made
 }
 
 // authority reads a tenant's certificate authorities.
-func (b *builder) authority(c *config.Tenant, id tenant.ID) {
+func (b *builder) authority(c *config.Tenant, t *Tenant) {
 	certs, err := mtls.LoadAuthorities(string(c.Certificates.AuthoritiesFile), time.Now())
 	if err != nil {
 		b.add(c.Problem("certificates.authorities_file", "%v", err))
 		return
 	}
-	a := mtls.Authority{Tenant: id, Certs: certs, Identity: mtls.Identity(c.Certificates.Identity), TrustDomain: c.Certificates.TrustDomain}
+	t.authorities = certs
+	a := mtls.Authority{Tenant: t.ID, Certs: certs, Identity: mtls.Identity(c.Certificates.Identity), TrustDomain: c.Certificates.TrustDomain}
 	if len(c.Certificates.RevocationLists) > 0 {
 		if a.Lists = b.lists(c, certs, time.Now()); a.Lists == nil {
 			return
 		}
+		if was := b.previous.tenants[t.ID]; was != nil && was.lists.Same(a.Lists) { // it remembers which lists it must not go back to
+			a.Lists = was.lists
+		}
+		t.lists = a.Lists
+	}
+	if _, err := mtls.New([]mtls.Authority{a}, b.options.CertificateGate); err != nil {
+		b.add(c.Problem("certificates", "%v", err))
 	}
 	b.authorities = append(b.authorities, a)
 }
@@ -123,25 +144,10 @@ func (b *builder) lists(c *config.Tenant, authorities []*x509.Certificate, now t
 	return lists
 }
 
-// alone checks what one tenant's issuers and authorities say to each other, where the place is known. What tenants
-// say to each other is checked by verifiers.
-func (b *builder) alone(c *config.Tenant, id tenant.ID) {
-	var own []jwt.Issuer
-	for _, i := range b.issuers {
-		if i.Tenant == id {
-			own = append(own, i)
-		}
-	}
+// alone checks what one tenant's issuers say to each other, where the place is known. What tenants say to each other is checked by verifiers.
+func (b *builder) alone(c *config.Tenant, own []jwt.Issuer) {
 	if _, err := jwt.NewVerifier(own, b.options.Gate); err != nil {
 		b.add(c.Problem("issuers", "%v", err))
-	}
-	for _, a := range b.authorities {
-		if a.Tenant != id {
-			continue
-		}
-		if _, err := mtls.New([]mtls.Authority{a}, b.options.CertificateGate); err != nil {
-			b.add(c.Problem("certificates", "%v", err))
-		}
 	}
 }
 
@@ -155,6 +161,7 @@ func (b *builder) verifiers() {
 		if err != nil {
 			b.add(b.config.Problem("tenants", "%v", err))
 		} else {
+			v.Continue(b.previous.tokens)
 			b.snapshot.tokens = v
 		}
 	}

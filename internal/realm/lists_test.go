@@ -11,6 +11,7 @@ import (
 	"portcullis/internal/auth"
 	"portcullis/internal/config"
 	"portcullis/internal/listen/authority"
+	"portcullis/internal/realm"
 	"portcullis/internal/tenant"
 )
 
@@ -50,7 +51,7 @@ func TestARevokedCertificateEndsWhatWasVerifiedWithIt(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		changed := make(chan tenant.ID, 9)
-		go s.Run(ctx, func(id tenant.ID) { changed <- id })
+		go realm.NewRegistry(s).Run(ctx, func(id tenant.ID) { changed <- id })
 
 		chain := []*x509.Certificate{device.TLS.Leaf}
 		var live []*auth.Principal

@@ -4,11 +4,10 @@ package realm
 
 import (
 	"context"
-	"log/slog"
+	"crypto/x509"
 	"maps"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"portcullis/internal/acl"
@@ -17,6 +16,7 @@ import (
 	"portcullis/internal/auth/jwt/jwks"
 	"portcullis/internal/auth/mtls"
 	"portcullis/internal/auth/mtls/crl"
+	"portcullis/internal/config"
 	"portcullis/internal/limit"
 	"portcullis/internal/tenant"
 )
@@ -30,6 +30,12 @@ type Tenant struct {
 	TokenLife time.Duration
 	origins   map[string]struct{}
 	candidate *candidate // of the policy; nil for most tenants
+
+	// What the next snapshot is compared with, and what the account is set to when this one becomes the current one.
+	config      *config.Tenant
+	limits      limit.Limits
+	authorities []*x509.Certificate
+	lists       *crl.Lists // nil without
 }
 
 // AllowsOrigin reports whether pages of an origin may connect: it must stand in the tenant's list, to the byte (RFC 6454, section 6.2).
@@ -40,12 +46,12 @@ func (t *Tenant) AllowsOrigin(origin string) bool {
 
 // Snapshot is every tenant at one moment.
 type Snapshot struct {
-	log          *slog.Logger
-	lists        crl.Observer
+	options      Options
 	tenants      map[tenant.ID]*Tenant
-	tokens       *jwt.Verifier       // nil without an issuer
-	certificates *mtls.Verifier      // nil without an authority
-	keys         []*jwks.Source      // run by Run
+	tokens       *jwt.Verifier  // nil without an issuer
+	certificates *mtls.Verifier // nil without an authority
+	sources      map[origin]*jwks.Source
+	fresh        []*jwks.Source      // of them, those whose keys were never read
 	origins      map[string]struct{} // of all tenants
 }
 
@@ -148,19 +154,3 @@ func (s *Snapshot) verify(ctx context.Context, c auth.Credential, now time.Time)
 	}
 	return p, nil
 }
-
-// Registry gives everybody the current snapshot.
-type Registry struct{ current atomic.Pointer[Snapshot] }
-
-// NewRegistry returns a registry whose current snapshot is s.
-func NewRegistry(s *Snapshot) *Registry {
-	r := new(Registry)
-	r.current.Store(s)
-	return r
-}
-
-// Current returns the newest snapshot. Whoever asks two questions that belong together asks one snapshot.
-func (r *Registry) Current() *Snapshot { return r.current.Load() }
-
-// Swap makes s the current snapshot and returns the one before it. Whoever is in follows when the gateway applies it.
-func (r *Registry) Swap(s *Snapshot) (was *Snapshot) { return r.current.Swap(s) }

@@ -14,7 +14,7 @@ import (
 type Verifier struct {
 	issuers map[string]*issuer
 	gate    auth.Gate
-	seen    signatures
+	seen    *signatures
 }
 
 // NewVerifier returns a verifier whose signatures are verified behind gate. Its error names every problem in issuers. It starts nothing: whoever
@@ -24,7 +24,7 @@ func NewVerifier(issuers []Issuer, gate auth.Gate) (*Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Verifier{issuers: make(map[string]*issuer), gate: gate}
+	v := &Verifier{issuers: make(map[string]*issuer), gate: gate, seen: new(signatures)}
 	for _, e := range entries {
 		i := v.issuers[e.Issuer.Issuer]
 		if i == nil {
@@ -34,6 +34,14 @@ func NewVerifier(issuers []Issuer, gate auth.Gate) (*Verifier, error) {
 		i.add(e)
 	}
 	return v, nil
+}
+
+// Continue takes over what the verifier before this one remembers: which key verified which signature. That stays true whoever believes the key. Nobody may have used
+// v yet; a nil before remembers nothing.
+func (v *Verifier) Continue(before *Verifier) {
+	if before != nil {
+		v.seen = before.seen
+	}
 }
 
 // Verify looks at c's token alone.

@@ -148,8 +148,13 @@ func insert(holders []*holder, h *holder) []*holder {
 
 // separate refuses an authority that another tenant's authority issued: its clients would be both tenants'.
 func separate(all []entry) error {
+	bySubject := make(map[string][]entry)
+	for _, top := range all {
+		name := string(top.cert.RawSubject)
+		bySubject[name] = append(bySubject[name], top)
+	}
 	for _, sub := range all {
-		for _, top := range all {
+		for _, top := range bySubject[string(sub.cert.RawIssuer)] {
 			if sub.holder != top.holder && issued(top.cert, sub.cert) {
 				return fmt.Errorf("the authority %q of tenant %s was issued by %q of tenant %s, so that its clients would be both tenants'; "+
 					"give tenant %[4]s a subordinate authority of its own instead", sub.cert.Subject, sub.holder.tenant, top.cert.Subject, top.holder.tenant)

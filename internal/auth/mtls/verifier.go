@@ -6,13 +6,10 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"errors"
-	"log/slog"
 	"slices"
-	"sync"
 	"time"
 
 	"portcullis/internal/auth"
-	"portcullis/internal/auth/mtls/crl"
 	"portcullis/internal/channel"
 	"portcullis/internal/tenant"
 )
@@ -194,18 +191,6 @@ func (v *Verifier) Check(p *auth.Principal, now time.Time) error {
 		return auth.Refuse(auth.CertificateIdentity, "tenant %s reads users out of certificates in another way", p.Tenant)
 	}
 	return h.lists.Check(p.Certificate, now)
-}
-
-// Run reads the revocation lists again when their files change, until ctx ends, and calls changed for a tenant whose clients are to be asked about again:
-// within seconds after a list changed or ran out. It is called once; o may be nil.
-func (v *Verifier) Run(ctx context.Context, log *slog.Logger, o crl.Observer, changed func(tenant.ID)) {
-	var all sync.WaitGroup
-	for id, h := range v.directory.byTenant {
-		if h.lists != nil {
-			all.Go(func() { h.lists.Run(ctx, id, log.With("tenant", id.String()), o, func() { changed(id) }) })
-		}
-	}
-	all.Wait()
 }
 
 // remember keeps of a verified chain what later questions need.

@@ -36,9 +36,13 @@ func watch(t *testing.T, authorities ...mtls.Authority) *watched {
 	w := &watched{Verifier: newVerifier(t, authorities...), t: t}
 	ctx, cancel := context.WithCancel(t.Context())
 	var all sync.WaitGroup
-	all.Go(func() {
-		w.Run(ctx, slog.New(slog.NewTextHandler(w, nil)), w, func(id tenant.ID) { w.hear("changed %s", id) })
-	})
+	for _, a := range authorities {
+		if a.Lists != nil {
+			all.Go(func() {
+				a.Lists.Run(ctx, a.Tenant, slog.New(slog.NewTextHandler(w, nil)).With("tenant", a.Tenant.String()), w, func() { w.hear("changed %s", a.Tenant) })
+			})
+		}
+	}
 	t.Cleanup(func() { cancel(); all.Wait() })
 	synctest.Wait()
 	return w
@@ -53,7 +57,8 @@ func (w *watched) hear(format string, args ...any) {
 func (w *watched) Loaded(id tenant.ID, next time.Time) {
 	w.hear("loaded %s until %s", id, next.Sub(noon))
 }
-func (w *watched) Failed(id tenant.ID) { w.hear("failed %s", id) }
+func (w *watched) Failed(id tenant.ID)  { w.hear("failed %s", id) }
+func (w *watched) Dropped(id tenant.ID) { w.hear("dropped %s", id) }
 
 func (w *watched) Write(line []byte) (int, error) {
 	w.mu.Lock()

@@ -18,6 +18,8 @@ const MaxAge = 24 * time.Hour
 type Observer interface {
 	// Fetched says that reading issuer's keys took so long, and failed when err is not nil; keys is how many are in use now.
 	Fetched(issuer string, err error, took time.Duration, keys int)
+	// Dropped says that issuer's keys are not kept any more.
+	Dropped(issuer string)
 }
 
 // Options are common to sources. The zero Options will do.

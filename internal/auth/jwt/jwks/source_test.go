@@ -30,6 +30,8 @@ type fetch struct {
 	keys int
 }
 
+func (f *fetches) Dropped(string) {}
+
 func (f *fetches) Fetched(_ string, err error, _ time.Duration, keys int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

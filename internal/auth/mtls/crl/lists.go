@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -55,6 +56,14 @@ func Load(files []string, authorities []*x509.Certificate, now time.Time) (*List
 		return nil, err
 	}
 	return l, nil
+}
+
+// Same reports whether other lists are read from the same files, for the same authorities. No Lists are the same as none.
+func (l *Lists) Same(other *Lists) bool {
+	if l == nil || other == nil {
+		return l == other
+	}
+	return slices.Equal(l.files, other.files) && slices.EqualFunc(l.authorities, other.authorities, (*x509.Certificate).Equal)
 }
 
 // look reads the files if they changed, takes every list in them that can be used, and reports whether other lists count than before. The error joins

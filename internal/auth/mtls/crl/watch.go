@@ -28,6 +28,8 @@ type Observer interface {
 	Loaded(of tenant.ID, nextUpdate time.Time)
 	// Failed says that a tenant's files cannot be used as they are; once for each way in which they cannot.
 	Failed(of tenant.ID)
+	// Dropped says that a tenant has no lists any more.
+	Dropped(of tenant.ID)
 }
 
 // nobody is an observer that does not listen.
@@ -35,6 +37,7 @@ type nobody struct{}
 
 func (nobody) Loaded(tenant.ID, time.Time) {}
 func (nobody) Failed(tenant.ID)            {}
+func (nobody) Dropped(tenant.ID)           {}
 
 // watching is what was told of the lists.
 type watching struct {

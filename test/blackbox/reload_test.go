@@ -1,0 +1,121 @@
+package blackbox_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// edit replaces something in a file of the gateway's configuration.
+func (g *gateway) edit(t *testing.T, name, old, now string) {
+	t.Helper()
+	path := filepath.Join(g.folder, name)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), old) {
+		t.Fatalf("%s has no %q:\n%s", name, old, text)
+	}
+	g.put(t, name, strings.Replace(string(text), old, now, 1))
+}
+
+// put writes a file of the gateway's configuration, as editors do: whole, beside it, and then in its place.
+func (g *gateway) put(t *testing.T, name, text string) {
+	t.Helper()
+	path := filepath.Join(g.folder, name)
+	if err := os.WriteFile(path+"~", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path+"~", path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// reload takes the configuration anew by a signal, and returns the line that says how it went.
+func (g *gateway) reload(t *testing.T, result string) entry {
+	t.Helper()
+	n := g.metric(t, "portcullis_config_reloads_total", "result", result)
+	g.signal(t, syscall.SIGHUP)
+	g.until(t, n+1, "portcullis_config_reloads_total", "result", result)
+	event := map[string]string{"applied": "config.reloaded", "refused": "config.refused"}[result]
+	return g.logged(t, entry{"event": event})
+}
+
+// first is the beginning of a tenant's first issuer, as its file has it.
+func first(p *party) string {
+	return fmt.Sprintf("issuer: %q, audience: %s, jwks_file: %s-jwks.json", p.issuer.URL, p.audience, p.id)
+}
+
+const newRule = "rules:\n  - { name: new, allow: [subscribe, publish], channels: [\"new:*\"] }\n"
+
+// Whoever is in gains and loses at once what an edited rule gives and takes, and whoever is not concerned notices nothing.
+func TestAnEditedRuleCountsAfterASignal(t *testing.T) {
+	t.Parallel()
+	g := start(t, options{})
+	ana, other := g.dial(t, acme.token("ana", roles("member"))), g.dial(t, globex.token("ana", roles("member")))
+	other.does(`{"type":"subscribe","id":1,"channel":"room:stays"}`)
+	ana.mayNot("forbidden", `{"type":"subscribe","id":1,"channel":"new:1"}`)
+	g.edit(t, "tenants/acme.yaml", "rules:\n", newRule)
+	if got := g.reload(t, "applied"); !got.has(entry{"cause": "signal", "tenants": 2, "added": 0, "changed": 1, "removed": 0, "connections": 2, "ended": 0}) {
+		t.Errorf("got %v, want one changed tenant", got)
+	}
+	ana.does(`{"type":"subscribe","id":2,"channel":"new:1"}`)
+	other.mayNot("forbidden", `{"type":"subscribe","id":2,"channel":"new:1"}`)
+
+	g.edit(t, "tenants/acme.yaml", newRule, "rules:\n")
+	if got := g.reload(t, "applied"); !got.has(entry{"changed": 1, "subscriptions_lost": 1}) {
+		t.Errorf("got %v, want a lost subscription", got)
+	}
+	if got := ana.hear(); !got.has(entry{"type": "unsubscribed", "channel": "new:1", "code": "forbidden"}) {
+		t.Errorf("got %v, want that the subscription is lost", got)
+	}
+	other.does(`{"type":"publish","id":3,"channel":"room:stays","data":"still here"}`)
+}
+
+// What cannot be taken changes nothing, is told with its place, and the metrics say so until something is taken again.
+func TestABrokenConfigurationChangesNothing(t *testing.T) {
+	t.Parallel()
+	g := start(t, options{})
+	ana := g.dial(t, acme.token("ana", roles("member")))
+	good := g.reload(t, "applied")
+	if !good.has(entry{"added": 0, "changed": 0, "removed": 0}) {
+		t.Errorf("got %v, want that nothing changed", good)
+	}
+	usual, err := os.ReadFile(filepath.Join(g.folder, "tenants/acme.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name, file, old, now string
+		at, path, says       string
+	}{
+		{"a syntax error", "tenants/acme.yaml", "rules:\n", "rules: [\n", "tenants/acme.yaml", "", ""},
+		{"an unknown key", "tenants/acme.yaml", "rules:\n", "rulez: []\nrules:\n", "tenants/acme.yaml", "rulez", "rules"},
+		{"a test of the rules that fails", "tenants/acme.yaml", "rules:\n", "tests:\n  - { as: { user: eve }, allow: [\"publish new:1\"] }\nrules:\n", "tenants/acme.yaml", "tests[0].allow[0]", "publish new:1"},
+		{"a key file that is missing", "tenants/acme.yaml", "acme-jwks.json", "gone-jwks.json", "tenants/acme.yaml", "issuers[0].jwks_file", "gone-jwks.json"},
+		{"two tenants of one issuer and audience", "tenants/globex.yaml", first(globex), first(acme), "tenants/globex.yaml", "issuers[0]", "already chooses"},
+		{"another address to listen on", "portcullis.yaml", "127.0.0.1:0", "127.0.0.1:9", "portcullis.yaml", "listen.address", "from 127.0.0.1:0 to 127.0.0.1:9"},
+		{"another engine", "portcullis.yaml", "drain:\n", "broker: { state_dir: elsewhere }\ndrain:\n", "portcullis.yaml", "broker.state_dir", "restart"},
+	}
+	for _, tt := range tests {
+		g.edit(t, tt.file, tt.old, tt.now)
+		got := g.reload(t, "refused")
+		if !strings.HasSuffix(fmt.Sprint(got["file"]), tt.at) || got["path"] != tt.path || got["line"].(float64) < 1 || !strings.Contains(fmt.Sprint(got["msg"]), tt.says) {
+			t.Errorf("%s: got %v, want a problem in %s at %s that says %q", tt.name, got, tt.at, tt.path, tt.says)
+		}
+		if v := g.metric(t, "portcullis_config_last_reload_successful"); v != 0 {
+			t.Errorf("%s: got config_last_reload_successful %v, want 0", tt.name, v)
+		}
+		ana.does(`{"type":"echo","id":1,"channel":"lab:1","data":1}`)
+		g.edit(t, tt.file, tt.now, tt.old)
+	}
+	g.put(t, "tenants/acme.yaml", string(usual))
+	g.reload(t, "applied")
+	if v := g.metric(t, "portcullis_config_last_reload_successful"); v != 1 {
+		t.Errorf("got config_last_reload_successful %v, want 1", v)
+	}
+}
