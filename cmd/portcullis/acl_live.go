@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"portcullis/internal/acl"
 	"portcullis/internal/config"
@@ -102,16 +103,9 @@ func (l *live) print(p *preview.Preview) {
 	if more := p.LostSubscriptions - len(p.Lost); more > 0 {
 		fmt.Fprintf(out, "-  %s: and %s more\n", plain(p.Tenant), count(more, "subscription"))
 	}
-	for _, r := range p.Rights {
-		sign, verb := "-", "may not"
-		if r.Gained {
-			sign, verb = "+", "may"
-		}
-		what := r.Action
-		if r.Channel != "" {
-			what += " " + r.Channel
-		}
-		fmt.Fprintf(out, "%s  %s: %s %s %s: %s\n", sign, plain(p.Tenant), plain(r.User), verb, plain(what), turn(r.RuleNow, r.RuleThen, r.Gained))
+	for rest := p.Rights; len(rest) > 0; {
+		n := l.right(p.Tenant, rest)
+		rest = rest[n:]
 	}
 	if more := p.LostRights + p.GainedRights - len(p.Rights); more > 0 {
 		fmt.Fprintf(out, "   %s: and %s more\n", plain(p.Tenant), count(more, "right"))
@@ -122,6 +116,25 @@ func (l *live) print(p *preview.Preview) {
 		fmt.Fprintf(out, "%s: not asked about rights, as there are too many: %s, and for each user %s that others are subscribed to\n", plain(p.Tenant),
 			count(p.UnaskedUsers, "user"), count(p.UnaskedChannels, "channel"))
 	}
+}
+
+// right prints the first of some rights, with those behind it that differ in their action alone, and returns how many these are.
+func (l *live) right(of string, all []preview.Right) (n int) {
+	first, actions := all[0], []string{}
+	for _, r := range all {
+		action := r.Action
+		if r.Action = first.Action; r != first {
+			break
+		}
+		actions = append(actions, action)
+	}
+	sign, verb := "-", "may not"
+	if first.Gained {
+		sign, verb = "+", "may"
+	}
+	what := strings.TrimSpace(strings.Join(actions, ", ") + " " + first.Channel)
+	fmt.Fprintf(l.shell.stdout, "%s  %s: %s %s %s: %s\n", sign, plain(of), plain(first.User), verb, plain(what), turn(first.RuleNow, first.RuleThen, first.Gained))
+	return len(actions)
 }
 
 // turn says which rules decide before and after.
