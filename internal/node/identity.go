@@ -52,7 +52,7 @@ func (n *Node) newDoor(g gates, problems []config.Problem) (*door.Door, []config
 
 func (n *Node) newAPI() *api.API {
 	return api.New(api.Config{
-		Door: n.door, Realms: n.realms, Ledger: n.ledger, Tickets: ticket.NewOffice(n.engine.State()), First: n.first, Roster: func() *gateway.Roster { return n.gateway.Roster() },
+		Door: n.door, Realms: n.realms, Ledger: n.ledger, Tickets: ticket.NewOffice(n.engine.State()), Memory: n.engine.State(), Roster: func() *gateway.Roster { return n.gateway.Roster() },
 		Observer: api.Observers{n.metrics.Gateway(), n.audit},
 	})
 }

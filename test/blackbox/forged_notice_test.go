@@ -106,6 +106,35 @@ func TestAReplayedLogoutToken(t *testing.T) {
 	g.takes(t, "logout", g.logout(globex.logoutToken(claims{"sub": user + "-2", "jti": jti})))
 }
 
+// Nor does it bring back what an operator has lifted.
+func TestAReplayedLogoutTokenAfterALift(t *testing.T) {
+	g := identities(t)
+	user := someone("ana")
+	token, good := acme.logoutToken(claims{"sub": user}), acme.token(user)
+	g.takes(t, "logout", g.logout(token))
+	g.shut(t, good)
+	var all []struct{ ID, Value string }
+	if err := g.administer(t, http.MethodGet, "/admin/v1/tenants/acme/revocations", "").into(&all); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range all {
+		if r.Value != user {
+			continue
+		}
+		if a := g.administer(t, http.MethodDelete, "/admin/v1/tenants/acme/revocations/"+r.ID, ""); a.status != http.StatusNoContent {
+			t.Fatalf("lift: got %d %s, want 204", a.status, a.body)
+		}
+	}
+	live := g.dial(t, good)
+	g.pace()
+	if got := g.asks(t, g.logout(token)); got.status != http.StatusBadRequest {
+		t.Errorf("the replay: got %d %s, want 400", got.status, got.body)
+	}
+	live.silent(200e6)
+	live.lives(t)
+	g.dial(t, good)
+}
+
 func TestALogoutTokenInAnotherEnvelope(t *testing.T) {
 	g := identities(t)
 	user := someone("victim")

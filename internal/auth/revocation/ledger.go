@@ -53,7 +53,7 @@ type Ledger struct {
 
 	current atomic.Bool // ready was closed
 
-	// turn is held while a revocation is merged with the one that is there and stored: two at once would each store what it knew.
+	// turn is held while a revocation is merged with the one that is there and stored, or lifted: two at once would each store what it knew.
 	turn chan struct{}
 
 	// Guarded by mu.
@@ -170,6 +170,12 @@ func (l *Ledger) Revoke(ctx context.Context, r Revocation) error {
 
 // Lift takes a revocation back, by its id and tenant, and reports whether there was one. Whoever it ended may come in again.
 func (l *Ledger) Lift(ctx context.Context, of tenant.ID, id string) (bool, error) {
+	select {
+	case l.turn <- struct{}{}:
+		defer func() { <-l.turn }()
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
 	l.mu.RLock()
 	r := l.index.byID[id]
 	l.mu.RUnlock()

@@ -32,9 +32,15 @@ type Config struct {
 	Tickets *ticket.Office
 	// Roster is who is connected to this node.
 	Roster func() *gateway.Roster
-	// First reports whether key is new to all nodes, and remembers it for ttl.
-	First    func(ctx context.Context, key string, ttl time.Duration) (bool, error)
+	// Memory remembers, for all nodes, which messages of identity services were taken.
+	Memory   Memory
 	Observer Observer
+}
+
+// Memory is the engine's, as far as the API uses it. The engine's contract holds.
+type Memory interface {
+	Add(ctx context.Context, key string, value []byte, ttl time.Duration) (added bool, err error)
+	Put(ctx context.Context, key string, value []byte, ttl time.Duration) error
 }
 
 // Observer hears what callers did. Its methods must not wait.

@@ -73,7 +73,11 @@ func (a *API) notice(w http.ResponseWriter, r *http.Request, s Source, token fun
 	}
 }
 
-// take does what a message says, and remembers that it did. It is remembered last: one that could not be taken comes again, and must then be.
+// claimedFor is how long a message is being taken at most. A claim is not kept on the disk: what was claimed when a node died comes again and is taken.
+const claimedFor = 30 * time.Second
+
+// take does what a message says, once. It is claimed first, so that one which is shown again does nothing, not even after somebody took back what it did; it is remembered
+// last: one that could not be taken comes again, and must then be.
 func (a *API) take(r *http.Request, s Source, token string, now time.Time) error {
 	verify := a.config.Realms.Current().SecurityEvent
 	if s == ByLogout {
@@ -83,17 +87,34 @@ func (a *API) take(r *http.Request, s Source, token string, now time.Time) error
 	if err != nil {
 		return err
 	}
-	revoked := a.named(ended, now)
-	if revoked != nil {
-		if err := revoked.Validate(now); err != nil {
-			return auth.Refuse(auth.BadSubject, "%w", err)
-		}
-		if err := a.apply(r, revoked); err != nil {
-			return unavailable(err)
-		}
+	key := seenKey(ended)
+	switch first, err := a.config.Memory.Add(r.Context(), key, nil, claimedFor); {
+	case err != nil:
+		return auth.Refuse(auth.EngineAway, "nobody can say whether it was taken before: %w", err)
+	case !first:
+		return &auth.Refusal{Reason: auth.TokenReplayed, Err: errAgain}
 	}
-	if err := a.remember(r.Context(), ended); err != nil || revoked == nil {
+	if err := a.obey(r, s, ended, now); err != nil {
+		_ = a.config.Memory.Put(context.WithoutCancel(r.Context()), key, nil, -1) // else it can come again when the claim is over
 		return err
+	}
+	if err := a.config.Memory.Put(r.Context(), key, nil, seenFor); err != nil {
+		return auth.Refuse(auth.EngineAway, "it cannot be remembered: %w", err)
+	}
+	return nil
+}
+
+// obey revokes what a message reports as ended.
+func (a *API) obey(r *http.Request, s Source, ended *jwt.Ended, now time.Time) error {
+	revoked := a.named(ended, now)
+	if revoked == nil {
+		return nil
+	}
+	if err := revoked.Validate(now); err != nil {
+		return auth.Refuse(auth.BadSubject, "%w", err)
+	}
+	if err := a.apply(r, revoked); err != nil {
+		return unavailable(err)
 	}
 	a.config.Observer.Revoked(revoked, s)
 	return nil
@@ -124,17 +145,10 @@ func (a *API) named(e *jwt.Ended, now time.Time) *revocation.Revocation {
 	return r
 }
 
-// remember makes sure that a message counts once.
-func (a *API) remember(ctx context.Context, e *jwt.Ended) error {
+// seenKey is where it is remembered that a message counted: one for each issuer and jti.
+func seenKey(e *jwt.Ended) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d:%s%s", len(e.Issuer), e.Issuer, e.ID))
-	first, err := a.config.First(ctx, "seen/"+hex.EncodeToString(sum[:]), seenFor)
-	switch {
-	case err != nil:
-		return auth.Refuse(auth.EngineAway, "nobody can say whether it was taken before: %w", err)
-	case !first:
-		return &auth.Refusal{Reason: auth.TokenReplayed, Err: errAgain}
-	}
-	return nil
+	return "seen/" + hex.EncodeToString(sum[:])
 }
 
 // deny answers in the words of the protocol.

@@ -98,7 +98,7 @@ tenants:
 		Proofs: dpop.New(dpop.Config{Names: c.Listen.Names, Plaintext: c.Listen.Plaintext, Gate: gate, First: first}),
 	})
 	router := chi.NewRouter()
-	api.New(api.Config{Door: d, Realms: realms, Ledger: ledger, Tickets: tickets, First: first, Observer: api.Observers{}}).Routes(router)
+	api.New(api.Config{Door: d, Realms: realms, Ledger: ledger, Tickets: tickets, Memory: engine.State(), Observer: api.Observers{}}).Routes(router)
 	o.Handler = router
 	return o
 }
