@@ -57,6 +57,7 @@ func (g *Gateway) enter(w http.ResponseWriter, r *http.Request, a admitted, plac
 	}
 	live = g.session(conn, remote(r, a.caller), a, place)
 	g.roster.enter(live)
+	live.Greet()
 	g.recheck(live) // a revocation or a changed policy that came between the last question and now found nobody
 	// net/http's goroutine ends with its grown stack; the roster waits for this one.
 	go func() {

@@ -101,7 +101,7 @@ type Config struct {
 	Join func(hub.Subscriber) *hub.Member
 }
 
-// New returns a session that has said its welcome and does nothing more until Run.
+// New returns a session that has said nothing yet and does nothing until Run.
 func New(h *Host, c Config) *Session {
 	s := &Session{
 		host: h, id: c.ID, remote: c.Remote, socket: c.Socket, dialect: c.Dialect, codec: c.Dialect.Open(),
@@ -114,7 +114,6 @@ func New(h *Host, c Config) *Session {
 	s.member = c.Join(s)
 	s.socket.OnPong(s.ponged)
 	h.observer.Opened(s.dialect.Subprotocol())
-	s.greet() // here, and not on the small stack of Run
 	return s
 }
 
@@ -147,7 +146,8 @@ func (s *Session) Run() {
 	s.report(end)
 }
 
-func (s *Session) greet() {
+// Greet says the welcome, once, before Run: here, and not on the small stack of Run. Whoever is welcomed can be found, so the session stands in the roster by then.
+func (s *Session) Greet() {
 	p := s.Principal()
 	hello := s.codec.AppendWelcome(nil, &wire.Welcome{
 		Connection: s.id,

@@ -133,13 +133,15 @@ func (s *stage) play(host *session.Host, h *hub.Hub, conn *socket.Conn) *session
 	p := &auth.Principal{Tenant: id, User: "ana", Segment: "ana", Method: auth.Bearer, Expires: time.Now().Add(s.expires)}
 	s.realm.Store(r)
 	place, _ := r.Account.Enter("ana")
-	return session.New(host, session.Config{
+	live := session.New(host, session.Config{
 		ID: "c_1", Remote: "192.0.2.1:5", Socket: conn, Dialect: s.dialect, Principal: p,
 		Limits: wire.Limits{MessageSize: s.limits.MessageSize},
 		Age:    s.age, Renew: s.renew, Renewed: func(*session.Session) { s.renewed.Add(1) },
 		Tenants: func(tenant.ID) *realm.Tenant { return s.realm.Load() },
 		Join:    func(e hub.Subscriber) *hub.Member { return h.Join(r, p, place, "c_1", e) },
 	})
+	live.Greet()
+	return live
 }
 
 func (s *stage) dial() *websocket.Conn {

@@ -154,3 +154,19 @@ func TestLineBreaksAndPathsInWhatABackendNames(t *testing.T) {
 	g.onlyOwnLines(t, before)
 	victim.lives(t)
 }
+
+// A backend that hears of a connection from its client, who has read it in the welcome, can end it at once: whoever is welcomed is there.
+func TestABackendThatIsFasterThanTheGateway(t *testing.T) {
+	g := served(t)
+	user, backend := someone("ana"), acme.service()
+	token := acme.token(user)
+	for i := range 100 {
+		hurry := g.connect(t) // ready to ask before there is anything to ask for
+		c := g.dial(t, token)
+		raw := strings.Replace(g.get("/v1/connections/"+c.id(), bearer(backend)), "GET", "DELETE", 1)
+		if a := g.tell(t, hurry, raw); a.status != http.StatusNoContent {
+			t.Fatalf("connection %d: got %d %s, want 204", i, a.status, a.body)
+		}
+		c.ends(t, 4505, `{"code":"disconnected"}`)
+	}
+}
