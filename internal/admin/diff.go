@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 
 	"portcullis/internal/acl"
 	"portcullis/internal/gateway/api"
@@ -40,7 +41,7 @@ func (o *Operations) diff(w http.ResponseWriter, r *http.Request, t *realm.Tenan
 		return nil
 	}
 	defer o.comparing.Unlock()
-	p := preview.Of(t.Policy, then, *asked.Rules, o.Roster().Of(t.ID))
+	p := preview.Of(t.Policy, then, slices.Concat(t.Rules(), *asked.Rules), o.Roster().Of(t.ID))
 	p.Tenant = t.ID.String()
 	answer(w, http.StatusOK, p)
 	return nil

@@ -12,6 +12,9 @@ func Policy(id tenant.ID, c *config.Tenant) (*acl.Policy, []acl.Problem) { retur
 // Rules returns a tenant's rules as [Policy] compiles them.
 func Rules(c *config.Tenant) []acl.Rule { return rulesOf(c.Rules) }
 
+// Rules returns the rules that the tenant's policy was compiled of.
+func (t *Tenant) Rules() []acl.Rule { return Rules(t.config) }
+
 // Candidate compiles the rules that a tenant has on trial. Its problems stand at [CandidatePath].
 func Candidate(id tenant.ID, c *config.Tenant) (*acl.Policy, []acl.Problem) {
 	return compile(id, c.Candidate.Rules)

@@ -13,8 +13,7 @@ import (
 
 // places are the channels that users are asked about: examples of what both policies are about, then those that somebody is subscribed to, most subscribers first.
 type places struct {
-	patterns []string       // of the other policy's rules, where the user decides what they are
-	examples []string       // of the policy's, with somebody in them
+	patterns []string       // of the rules of both, where the user decides what they are
 	fixed    []channel.Name // the same for everybody
 	heard    []channel.Name
 }
@@ -26,27 +25,21 @@ const (
 	mostPatterns = 200
 )
 
-func newPlaces(now *acl.Policy, rules []acl.Rule, heard map[channel.Name]int) *places {
+func newPlaces(rules []acl.Rule, heard map[channel.Name]int) *places {
 	p := new(places)
 	for i := range rules {
 		for _, pattern := range rules[i].Channels {
 			if strings.Contains(pattern, "{") {
-				p.patterns = append(p.patterns, pattern)
+				if !slices.Contains(p.patterns, pattern) && len(p.patterns) < mostPatterns {
+					p.patterns = append(p.patterns, pattern)
+				}
 			} else if name, ok := written(pattern, nil); ok {
 				p.fixed = append(p.fixed, name)
 			}
 		}
 	}
-	for e := range now.Examples(somebody) {
-		p.fixed = append(p.fixed, e.Name)
-		p.examples = append(p.examples, e.Name.String())
-		if len(p.examples) == mostPatterns {
-			break
-		}
-	}
-	p.patterns = p.patterns[:min(mostPatterns, len(p.patterns))]
 	p.fixed = unique(p.fixed)
-	p.fixed = p.fixed[:min(2*mostPatterns, len(p.fixed))]
+	p.fixed = p.fixed[:min(mostPatterns, len(p.fixed))]
 	p.heard = slices.SortedFunc(maps.Keys(heard), func(a, b channel.Name) int {
 		return cmp.Or(heard[b]-heard[a], strings.Compare(a.String(), b.String()))
 	})
@@ -65,10 +58,6 @@ func (p *places) of(pr *auth.Principal, most int) (names []channel.Name, left in
 	}
 	for _, name := range p.fixed {
 		add(name, true)
-	}
-	for _, example := range p.examples[:min(most, len(p.examples))] {
-		name, err := channel.Parse(strings.ReplaceAll(example, somebody, pr.Segment))
-		add(name, err == nil)
 	}
 	heard := p.heard[:min(len(p.heard), most-len(names))]
 	return unique(append(names, heard...)), len(p.heard) - len(heard)

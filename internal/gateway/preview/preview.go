@@ -73,7 +73,8 @@ type Session interface {
 	Channels() []channel.Name
 }
 
-// Of compares the policy that a tenant has with another one, which was compiled of rules, for these sessions of that tenant. It makes room for whoever wants to run after
+// Of compares the policy that a tenant has with another one, for these sessions of that tenant. rules are those of both: their patterns are what users are asked
+// about. It makes room for whoever wants to run after
 // some questions: deliveries must not stand behind it.
 func Of[S Session](now, then *acl.Policy, rules []acl.Rule, sessions []S) *Preview {
 	var rest pause
@@ -96,7 +97,7 @@ func Of[S Session](now, then *acl.Policy, rules []acl.Rule, sessions []S) *Previ
 	}
 	slices.SortFunc(p.Lost, func(a, b Subscription) int { return strings.Compare(a.User+" "+a.Channel, b.User+" "+b.Channel) })
 	slices.SortStableFunc(people, func(a, b *auth.Principal) int { return strings.Compare(a.User, b.User) })
-	p.rights(now, then, people, newPlaces(now, rules, heard))
+	p.rights(now, then, people, newPlaces(rules, heard))
 	return p
 }
 

@@ -2,9 +2,9 @@ package preview_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"portcullis/internal/acl"
 	"portcullis/internal/auth"
@@ -46,16 +46,17 @@ func compile(t testing.TB, rules []acl.Rule) *acl.Policy {
 var member = []string{"member"}
 
 func TestWhatOthersRulesWouldDo(t *testing.T) {
-	now := compile(t, []acl.Rule{
+	before := []acl.Rule{
+		{Name: "no archive", Deny: []string{"subscribe"}, Channels: []string{"room:archive"}},
 		{Name: "rooms", Allow: []string{"subscribe", "publish"}, Channels: []string{"room:**"}},
 		{Name: "ana manages", Allow: []string{"manage"}, For: &acl.Match{Users: []string{"ana"}}},
-	})
+	}
 	rules := []acl.Rule{
 		{Name: "rooms of members", Allow: []string{"subscribe", "publish"}, Channels: []string{"room:**"}, For: &acl.Match{Roles: member}},
 		{Name: "inboxes", Allow: []string{"subscribe"}, Channels: []string{"user:{user}:inbox"}, For: &acl.Match{Users: []string{"bob"}}},
 		{Name: "no secrets", Deny: []string{"publish"}, Channels: []string{"room:secret"}},
 	}
-	p := preview.Of(now, compile(t, rules), rules, []session{
+	p := preview.Of(compile(t, before), compile(t, rules), slices.Concat(before, rules), []session{
 		connected("c_1", "ana", member, "room:1", "room:2"), connected("c_2", "bob", nil, "room:1"), connected("c_3", "bob", nil), connected("c_4", "bob", member, "room:1"),
 	})
 	if p.Connections != 4 || p.Subscriptions != 4 || p.Users != 3 || p.UnaskedUsers+p.UnaskedChannels != 0 {
@@ -73,12 +74,12 @@ func TestWhatOthersRulesWouldDo(t *testing.T) {
 		rights = append(rights, strings.TrimSpace(fmt.Sprint(sign, r.User, " ", r.Action, " ", r.Channel)))
 	}
 	got := strings.Join(rights, "\n")
-	for _, want := range []string{"-ana manage", "-ana publish room:secret", "+bob subscribe user:bob:inbox", "-bob publish room:secret", "-bob subscribe room:1", "-bob publish room:2"} {
+	for _, want := range []string{"-ana manage", "-ana publish room:secret", "+bob subscribe user:bob:inbox", "-bob publish room:secret", "-bob subscribe room:1", "-bob publish room:2", "+ana subscribe room:archive", "+bob subscribe room:archive"} {
 		if !strings.Contains("\n"+got+"\n", "\n"+want+"\n") {
 			t.Errorf("rights have no %q:\n%s", want, got)
 		}
 	}
-	for _, never := range []string{"+ana", "-ana subscribe", "user:ana:inbox"} {
+	for _, never := range []string{"+ana publish", "-ana subscribe", "user:ana:inbox"} {
 		if strings.Contains(got, never) {
 			t.Errorf("rights have %q:\n%s", never, got)
 		}
@@ -116,10 +117,9 @@ func crowd(n int) (all []session) {
 func TestAPreviewOfACrowdIsBounded(t *testing.T) {
 	now := []acl.Rule{{Name: "all", Allow: []string{"subscribe", "publish"}, Channels: []string{"own:**", "shared:**"}}}
 	then := []acl.Rule{{Name: "shared alone", Allow: []string{"subscribe"}, Channels: []string{"shared:**"}}}
-	start := time.Now()
 	p := preview.Of(compile(t, now), compile(t, then), then, crowd(10_000))
-	if took := time.Since(start); took > 5*time.Second {
-		t.Errorf("it took %v", took)
+	if asked := p.Users * p.Channels * 5; asked > 1_000_000 { // of the five actions on channels
+		t.Errorf("%d questions about rights were asked, want a million at most", asked)
 	}
 	if p.LostSubscriptions != 100_000 || len(p.Lost) != 1000 || len(p.Rights) != 1000 || p.Users != 10_000 || p.Channels != 20 || p.UnaskedChannels < 100_000 {
 		t.Errorf("got %d lost (%d told), %d rights told, %d users on %d channels, %d channels left out", p.LostSubscriptions, len(p.Lost), len(p.Rights), p.Users, p.Channels, p.UnaskedChannels)
