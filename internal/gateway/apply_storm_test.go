@@ -156,7 +156,7 @@ func (d *edge) storm(t *testing.T, how string, dial func() (net.Conn, error)) {
 		for i, r := range readers {
 			select {
 			case <-told(r):
-			case <-time.After(20 * time.Second):
+			case <-time.After(60 * time.Second):
 				t.Fatalf("reader %d was not told that its rooms are %s: %s", i, what, r.whatIsWrong())
 			}
 		}
@@ -231,7 +231,7 @@ func (d *edge) publish(t *testing.T, readers []*reader) (stop func() int64) {
 	return func() int64 {
 		over.Store(true)
 		speaking.Wait()
-		for deadline := time.Now().Add(20 * time.Second); slowest() < sent.Load(); time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(60 * time.Second); slowest() < sent.Load(); time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Errorf("a reader heard %d of %d messages", slowest(), sent.Load())
 				break
