@@ -191,3 +191,19 @@ func respelt(ticket string) string {
 	last := strings.IndexByte(alphabet, ticket[42])
 	return ticket[:42] + alphabet[last^1:last^1+1]
 }
+
+// Whoever may come in may not fill the engine's memory with tickets: each costs a message of the user.
+func TestAHoarderOfTickets(t *testing.T) {
+	g := start(t, options{acme: tenantOptions{limits: "messages_per_second_per_user: 1"}})
+	token := acme.token("ana")
+	var a *answer
+	for range 50 { // the burst is two, and on a slow machine some come back meanwhile
+		if a = g.asks(t, g.post("/v1/tickets", "", "", bearer(token))); a.status != http.StatusCreated {
+			break
+		}
+	}
+	if a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") == "" || !strings.Contains(a.body, "messages_per_second_per_user is reached") {
+		t.Errorf("got %d %v %s, want 429, Retry-After and the limit's name", a.status, a.header, a.body)
+	}
+	g.mint(t, acme.token("bob")) // nobody else's
+}

@@ -18,7 +18,7 @@ import (
 const Lifetime = 30 * time.Second
 
 // Store is the engine's memory, as far as tickets use it. The engine's contract holds: of any number who take a key, exactly one gets it. What bounds it is the
-// rate at which one address and one tenant may ask for tickets: each lives for [Lifetime].
+// rate at which a user and a tenant may ask for tickets, that of their messages: each lives for [Lifetime].
 type Store interface {
 	Put(ctx context.Context, key string, value []byte, ttl time.Duration) error
 	Take(ctx context.Context, key string) (value []byte, ok bool, err error)

@@ -12,8 +12,12 @@ type minted struct {
 	Expires int64  `json:"expires"`
 }
 
-// mint gives the caller a ticket for its whole identity. It counts for the page that asked for it, or, without a page, for a client that is none.
+// mint gives the caller a ticket for its whole identity. It counts for the page that asked for it, or, without a page, for a client that is none. Every ticket counts
+// as a message of the caller: that, and their short life, bounds how many there are.
 func (a *API) mint(w http.ResponseWriter, r *http.Request, c *door.Caller) error {
+	if over := c.Tenant.Account.Ask(c.Started, c.Principal.User, 1); over.Any() {
+		return door.Later(door.MessageRate, over.Retry, "%s; every ticket counts as a message", over.Text())
+	}
 	text, expires, err := a.config.Tickets.Mint(r.Context(), c.Principal, door.OriginOf(r), c.Started)
 	if err != nil {
 		return err
