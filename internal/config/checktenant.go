@@ -1,5 +1,8 @@
 package config
 
+// leastOutbox is what a connection may have in its outbox.
+const leastOutbox = 1 << 20
+
 // check finds what is wrong with one tenant beyond single values.
 func (t *Tenant) check() (problems []Problem) {
 	add := func(p Problem) { problems = append(problems, p) }
@@ -9,6 +12,9 @@ func (t *Tenant) check() (problems []Problem) {
 	}
 	t.checkIssuers(add)
 	t.checkCertificates(add)
+	if o := t.Limits.Outbox; o != Unlimited && o < leastOutbox {
+		add(t.Problem("limits.outbox", "%v is less than %v, which one slow client may use; make it larger", Size(o), Size(leastOutbox)))
+	}
 	t.checkMessageSize("bytes_per_second", t.Limits.BytesPerSecond, add)
 	t.checkMessageSize("bytes_per_second_per_connection", t.Limits.BytesPerSecondPerConnection, add)
 	if len(t.Rules) == 0 && (t.Rules != nil || !t.has("rules")) {

@@ -133,8 +133,14 @@ type Limits struct {
 	// above what your deploys bring. Default 500.
 	ConnectionsPerSecond Limit `yaml:"connections_per_second" default:"500"`
 
+	// Open subscriptions of all connections. Each costs about 200 bytes. Default 250000: 25 for each of 10,000 connections.
+	Subscriptions Limit `yaml:"subscriptions" default:"250000"`
+
 	// Channels that one connection may be subscribed to. Default 100.
 	SubscriptionsPerConnection Limit `yaml:"subscriptions_per_connection" default:"100"`
+
+	// Different channels that have a subscriber. Each costs about 1 KiB, and the engine is told of it. Default 50000.
+	Channels Limit `yaml:"channels" default:"50000"`
 
 	// The largest message of a client, in bytes. Default 64KiB, at least 512, at most 512KiB: half of what is kept for a slow reader.
 	// It must fit into the bursts of bytes_per_second and bytes_per_second_per_connection.
@@ -154,4 +160,8 @@ type Limits struct {
 
 	// Bytes that one connection may send. Default 1MiB.
 	BytesPerSecondPerConnection ByteLimit `yaml:"bytes_per_second_per_connection" default:"1MiB"`
+
+	// Memory for what clients have not read yet; what many wait for counts once. When it is full those are closed as 4101 for whom most waits, until there is
+	// room. Default 64MiB, at least 1MiB, which one slow client may use: so one tenant's slow readers cannot use up the node.
+	Outbox ByteLimit `yaml:"outbox" default:"64MiB"`
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"portcullis/internal/hub"
+	"portcullis/internal/limit"
 	"portcullis/internal/wire"
 )
 
@@ -30,7 +31,7 @@ func newEar(d wire.Dialect) *ear { return &ear{dialect: d, news: make(chan struc
 func (e *ear) Dialect() wire.Dialect { return e.dialect }
 
 // Deliver implements [hub.Subscriber].
-func (e *ear) Deliver(frames []byte, messages int) hub.Outcome {
+func (e *ear) Deliver(frames []byte, messages int, _ *limit.Shared) hub.Outcome {
 	e.mu.Lock()
 	e.messages += messages
 	if len(e.text) < mostHeard {

@@ -174,7 +174,7 @@ func TestTheDoctorFindsEachFault(t *testing.T) {
 				c.publish = func(c *citizen, name string, data []byte) *wire.Fault {
 					for _, o := range c.others(name) {
 						if !c.hears[name] { // those who hear the name themselves would break the wall of subscriptions too
-							o.subscriber.Deliver(data, 1)
+							o.subscriber.Deliver(data, 1, nil)
 						}
 					}
 					return nil
@@ -186,7 +186,7 @@ func TestTheDoctorFindsEachFault(t *testing.T) {
 				c.publish = func(c *citizen, name string, data []byte) *wire.Fault {
 					for _, o := range c.others(name) {
 						if !c.hears[name] {
-							time.AfterFunc(20*time.Millisecond, func() { o.subscriber.Deliver(data, 1) })
+							time.AfterFunc(20*time.Millisecond, func() { o.subscriber.Deliver(data, 1, nil) })
 						}
 					}
 					return nil
@@ -197,7 +197,7 @@ func TestTheDoctorFindsEachFault(t *testing.T) {
 			h.settle(func(c *citizen) {
 				c.echo = func(c *citizen, name string) *wire.Fault {
 					for _, o := range c.others(name) {
-						o.subscriber.Deliver([]byte("echo"), 1)
+						o.subscriber.Deliver([]byte("echo"), 1, nil)
 					}
 					return c.Member.Echo(name)
 				}

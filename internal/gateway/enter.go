@@ -51,11 +51,15 @@ func (g *Gateway) enter(w http.ResponseWriter, r *http.Request, a admitted, plac
 			leave(nil)
 		}
 	}()
-	conn, err := socket.Accept(w, r, a.answered)
+	conn, err := socket.Accept(w, r, a.answered, place)
 	if err != nil {
 		return true, err
 	}
 	live = g.session(conn, remote(r, a.caller), a, place)
+	place.OnEvict(func() {
+		conn.Forget()
+		live.End(wire.SlowConsumer, 0)
+	})
 	g.roster.enter(live)
 	live.Greet()
 	g.recheck(live) // a revocation or a changed policy that came between the last question and now found nobody

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"portcullis/internal/limit"
 	"portcullis/internal/message"
 	"portcullis/internal/wire"
 )
@@ -16,6 +17,7 @@ type work struct {
 	members  []*Subscription // of all groups, one behind the other
 	groups   []span
 	buf      []byte
+	shared   *limit.Shared // stands for buf
 	batch    Batch
 }
 
@@ -33,7 +35,7 @@ const (
 var works = sync.Pool{New: func() any { return new(work) }}
 
 // deliver encodes the batch once for each dialect and hands the same bytes to all its subscribers.
-func (w *work) deliver(h *Hub) {
+func (w *work) deliver(h *Hub, a *limit.Tenant) {
 	w.batch = Batch{Messages: w.messages}
 	from := 0
 	for _, g := range w.groups {
@@ -42,11 +44,12 @@ func (w *work) deliver(h *Hub) {
 			frames = g.dialect.AppendMessage(frames, m)
 		}
 		w.buf = frames
-		taken, kept := give(w.members[from:from+g.members], frames, len(w.messages), h.slices)
+		w.shared.Of(a, len(frames))
+		taken, kept := give(w.members[from:from+g.members], frames, len(w.messages), w.shared, h.slices)
 		w.batch.Recipients += taken
 		w.batch.Bytes += len(frames) * taken
 		if kept > 0 {
-			w.buf = nil // somebody's outbox refers to it
+			w.buf, w.shared = nil, nil // somebody's outbox refers to them
 			// What was queued is sent by other goroutines. Let them: a burst must not fill an outbox that only waits for its turn on a core, as
 			// every TLS connection's does.
 			runtime.Gosched()
@@ -54,6 +57,9 @@ func (w *work) deliver(h *Hub) {
 		from += g.members
 	}
 	w.batch.Done = time.Now()
+	c := a.Counts()
+	c.Deliveries.Add(uint64(len(w.messages) * w.batch.Recipients))
+	c.DeliveryBytes.Add(uint64(w.batch.Bytes))
 	h.observer.Delivered(&w.batch)
 	clear(w.messages)
 	clear(w.members)
@@ -69,18 +75,21 @@ func (w *work) room() []byte {
 	for _, m := range w.messages {
 		need += len(m.Data) + envelope
 	}
+	if w.shared == nil {
+		w.shared = new(limit.Shared)
+	}
 	if c := cap(w.buf); c < need || c > 2*need+minBuffer {
 		w.buf = make([]byte, 0, need)
 	}
 	return w.buf[:0]
 }
 
-// give hands frames to every member, and returns how many took them and how many still refer to them. Many members are cut into slices, for
+// give hands frames, for which shared stands, to every member, and returns how many took them and how many still refer to them. Many members are cut into slices, for
 // as many goroutines as there are cores.
-func give(members []*Subscription, frames []byte, messages, slices int) (taken, kept int) {
+func give(members []*Subscription, frames []byte, messages int, shared *limit.Shared, slices int) (taken, kept int) {
 	if slices = min(slices, len(members)/sliceSize); slices < 2 {
 		for _, s := range members {
-			switch s.subscriber.Deliver(frames, messages) {
+			switch s.subscriber.Deliver(frames, messages, shared) {
 			case Taken:
 				taken++
 			case Kept:
@@ -95,7 +104,7 @@ func give(members []*Subscription, frames []byte, messages, slices int) (taken, 
 	for i := range slices {
 		slice := members[i*len(members)/slices : (i+1)*len(members)/slices]
 		all.Go(func() {
-			taken, kept := give(slice, frames, messages, 1)
+			taken, kept := give(slice, frames, messages, shared, 1)
 			takenAll.Add(int64(taken))
 			keptAll.Add(int64(kept))
 		})

@@ -10,11 +10,13 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"time"
 
 	"portcullis/internal/acl"
 	"portcullis/internal/auth"
 	"portcullis/internal/broker"
 	"portcullis/internal/channel"
+	"portcullis/internal/limit"
 	"portcullis/internal/message"
 	"portcullis/internal/wire"
 )
@@ -65,7 +67,8 @@ type Subscriber interface {
 	// Dialect says how; it is always the same.
 	Dialect() wire.Dialect
 	// Deliver takes whole frames that hold so many messages. It never waits.
-	Deliver(frames []byte, messages int) Outcome
+	// shared stands for the frames where they are kept.
+	Deliver(frames []byte, messages int, shared *limit.Shared) Outcome
 }
 
 // Outcome is what became of a delivery.
@@ -137,18 +140,25 @@ func (s *shard) find(ref channel.Ref) *room {
 	return s.rooms[ref]
 }
 
-// join adds a subscription to the room of its channel, and makes the room where it is the first. confirm runs once nothing can
-// fail, before the first delivery.
-func (h *Hub) join(ref channel.Ref, s *Subscription, confirm func()) error {
+// join adds a subscription to the room of its channel, and makes the room where it is the first; a makes an account of both, for a member that has so
+// many subscriptions. confirm runs once nothing can fail, before the first delivery.
+func (h *Hub) join(ref channel.Ref, a *limit.Tenant, has int, s *Subscription, confirm func()) *wire.Fault {
 	sh := h.shard(ref)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	r := sh.rooms[ref]
+	if r != nil {
+		a = r.account // where all of the room is taken from and given back to
+	}
+	if over := a.Subscribe(has, r == nil); over.Any() {
+		return &wire.Fault{Code: wire.QuotaExceeded, Message: over.Text()}
+	}
 	if r == nil {
 		if err := h.broker.Interest([]channel.Ref{ref}, nil); err != nil {
-			return err
+			a.Unsubscribe(true)
+			return &wire.Fault{Code: wire.Unavailable, Message: "the engine cannot be reached", Retry: time.Second}
 		}
-		r = &room{ref: ref}
+		r = &room{ref: ref, account: a}
 		sh.rooms[ref] = r
 		h.observer.Channels(1)
 	}
@@ -164,6 +174,7 @@ func (h *Hub) leave(s *Subscription) (settled <-chan struct{}) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	empty, settled := s.room.remove(s)
+	s.room.account.Unsubscribe(empty)
 	if empty {
 		delete(sh.rooms, s.room.ref)
 		_ = h.broker.Interest(nil, []channel.Ref{s.room.ref}) // an engine that cannot be told sends what nobody hears

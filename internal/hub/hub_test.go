@@ -49,7 +49,7 @@ type ear struct {
 
 func (e *ear) Dialect() wire.Dialect { return e.dialect }
 
-func (e *ear) Deliver(frames []byte, messages int) hub.Outcome {
+func (e *ear) Deliver(frames []byte, messages int, _ *limit.Shared) hub.Outcome {
 	if e.hold != nil {
 		<-e.hold
 	}
@@ -293,7 +293,7 @@ func TestTheOkComesBeforeTheFirstMessage(t *testing.T) {
 	for i := range 200 {
 		var e ear
 		m := h.enter(t, "acme", fmt.Sprint("s", i), &e)
-		must(t, m.Subscribe("room:1", nil, false, func(*wire.Recovery) { e.Deliver([]byte("ok\n"), 0) }))
+		must(t, m.Subscribe("room:1", nil, false, func(*wire.Recovery) { e.Deliver([]byte("ok\n"), 0, nil) }))
 		if got := e.text(); !strings.HasPrefix(got, "ok\n") {
 			t.Fatalf("subscriber %d heard %.40q first", i, got)
 		}
@@ -405,7 +405,7 @@ type deaf struct {
 }
 
 func (d deaf) Dialect() wire.Dialect { return d.dialect }
-func (d deaf) Deliver(_ []byte, messages int) hub.Outcome {
+func (d deaf) Deliver(_ []byte, messages int, _ *limit.Shared) hub.Outcome {
 	d.got.Add(int64(messages))
 	return hub.Taken
 }

@@ -157,7 +157,7 @@ func (m *Member) Subscribe(name string, since *message.Position, strict bool, co
 		fault = m.subscribe(r.ref(n), since, strict, confirm)
 	}
 	m.mu.Unlock()
-	if denied := m.hub.decided(r.principal, acl.Subscribe, n, d); denied != nil {
+	if denied := m.decided(r.principal, acl.Subscribe, n, d); denied != nil {
 		return denied
 	}
 	return fault
@@ -168,9 +168,6 @@ func (m *Member) subscribe(ref channel.Ref, since *message.Position, strict bool
 	if m.subscriptions.find(ref.Name) != nil {
 		return &wire.Fault{Code: wire.AlreadySubscribed, Message: "there is a subscription to " + ref.Name.String()}
 	}
-	if most := m.rights.tenant.Account.Limits().SubscriptionsPerConn; most != limit.Unlimited && m.subscriptions.len() >= most {
-		return &wire.Fault{Code: wire.QuotaExceeded, Message: "subscriptions_per_connection is reached: unsubscribe from a channel first"}
-	}
 	var from *wire.Recovery
 	if since != nil {
 		if strict {
@@ -179,8 +176,8 @@ func (m *Member) subscribe(ref channel.Ref, since *message.Position, strict bool
 		from = &wire.Recovery{Reason: "no_history"}
 	}
 	s := &Subscription{subscriber: m.subscriber}
-	if err := m.hub.join(ref, s, func() { confirm(from) }); err != nil {
-		return &wire.Fault{Code: wire.Unavailable, Message: "the engine cannot be reached", Retry: time.Second}
+	if fault := m.hub.join(ref, m.rights.tenant.Account, m.subscriptions.len(), s, func() { confirm(from) }); fault != nil {
+		return fault
 	}
 	m.subscriptions.add(s)
 	return nil
@@ -230,16 +227,18 @@ func (m *Member) allowed(action acl.Action, name string) (ref channel.Ref, user 
 	m.mu.Lock()
 	r := m.rights
 	m.mu.Unlock()
-	return r.ref(n), r.principal.User, m.hub.decided(r.principal, action, n, r.decide(action, n))
+	return r.ref(n), r.principal.User, m.decided(r.principal, action, n, r.decide(action, n))
 }
 
 // decided makes an answer of a decision. A channel that does not exist and one that is forbidden have one answer: there is nothing to find out
 // by asking.
-func (h *Hub) decided(p *auth.Principal, action acl.Action, name channel.Name, d acl.Decision) *wire.Fault {
+func (m *Member) decided(p *auth.Principal, action acl.Action, name channel.Name, d acl.Decision) *wire.Fault {
+	h := m.hub
 	h.observer.Decided(action, d)
 	if d.Allowed {
 		return nil
 	}
+	m.place.Counts().Denied[action].Add(1)
 	h.observer.Denied(p, action, name, d)
 	h.trace("denied", "acl.denied", p, action, name, d)
 	return &wire.Fault{Code: wire.Forbidden, Message: action.String() + " on " + name.String() + " is not allowed"}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"portcullis/internal/channel"
+	"portcullis/internal/limit"
 	"portcullis/internal/message"
 	"portcullis/internal/wire"
 )
@@ -28,7 +29,9 @@ const (
 
 // room is one channel's subscribers on this node and what they have not been given yet.
 type room struct {
-	ref channel.Ref
+	// Set when it is made, then read-only.
+	ref     channel.Ref
+	account *limit.Tenant
 
 	// Guarded by mu.
 	mu         sync.Mutex
@@ -127,7 +130,7 @@ func (r *room) crowded() bool { return len(r.pending) >= pendingMost || r.bytes 
 func (r *room) dispatch(h *Hub) {
 	w := works.Get().(*work)
 	for r.take(w) {
-		w.deliver(h)
+		w.deliver(h, r.account)
 	}
 	works.Put(w)
 }

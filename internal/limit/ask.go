@@ -6,11 +6,13 @@ import "time"
 // after how long a retry helps.
 func (t *Tenant) Ask(now time.Time, user string, n int) Over {
 	if retry, ok := t.visitor(now, user).messages.Load().Take(now, n); !ok {
-		return Over{MessagesPerSecondPerUser, retry}
+		return t.over(MessagesPerSecondPerUser, Over{Retry: retry})
 	}
 	if retry, ok := t.terms.Load().messages.Take(now, n); !ok {
-		return Over{MessagesPerSecond, retry}
+		return t.over(MessagesPerSecond, Over{Retry: retry})
 	}
+	t.counts.Requests.Add(uint64(n))
+	t.touch()
 	return Over{}
 }
 

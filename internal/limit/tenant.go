@@ -11,24 +11,32 @@ type Limits struct {
 	Connections              int
 	ConnectionsPerUser       int
 	ConnectionsPerSecond     int // handshakes that were accepted
+	Subscriptions            int // that are open
 	SubscriptionsPerConn     int
+	Channels                 int // that have a subscriber
 	MessageSize              int // bytes of one message
 	MessagesPerSecond        int
 	MessagesPerSecondPerUser int
 	MessagesPerSecondPerConn int
 	BytesPerSecond           int // that its clients send
 	BytesPerSecondPerConn    int
+	Outbox                   int // bytes that wait for slow readers
 }
 
 // Tenant is the account of one tenant on this node. It outlives a change of the tenant's limits, and all that its clients hold stands in it.
 type Tenant struct {
-	terms atomic.Pointer[terms]
+	terms                   atomic.Pointer[terms]
+	counts                  Counts
+	subscriptions, channels held
+	queued                  atomic.Int64 // bytes that wait for slow readers
+	touched                 atomic.Bool  // something happened since the last look
+	evicting                sync.Mutex   // held by whoever makes room; nobody waits for it
 
 	// Guarded by mu.
-	mu          sync.Mutex
-	connections int
-	users       map[string]*User
-	left        int // users without a place since the last look
+	mu     sync.Mutex
+	places []*Place
+	users  map[string]*User
+	left   int // users without a place since the last look
 }
 
 // terms are a tenant's limits at one time, and the rates that are shared by all its clients. Nobody changes them: a change makes new ones, with the same rates set anew.
@@ -84,9 +92,15 @@ func (t *Tenant) Set(l Limits) {
 
 // Place is one connection's hold on its tenant's and its user's account. Message is for one goroutine at a time.
 type Place struct {
+	// Set by Enter, then read-only.
 	tenant *Tenant
-	name   string
 	user   *User
+
+	waiting atomic.Int64 // bytes in the connection's outbox
+
+	// Guarded by the tenant's mu.
+	index int // in its places
+	evict func()
 
 	// The connection's own account, and the terms that its rates follow.
 	terms           *terms
@@ -98,8 +112,8 @@ func (t *Tenant) Enter(user string) (*Place, Over) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.terms.Load()
-	if full(now.limits.Connections, t.connections) {
-		return nil, Over{Quota: Connections}
+	if full(now.limits.Connections, len(t.places)) {
+		return nil, t.over(Connections, Over{})
 	}
 	u := t.users[user]
 	if u == nil {
@@ -107,16 +121,18 @@ func (t *Tenant) Enter(user string) (*Place, Over) {
 		u.messages.Store(NewRate(now.limits.MessagesPerSecondPerUser))
 	}
 	if full(now.limits.ConnectionsPerUser, u.connections) {
-		return nil, Over{Quota: ConnectionsPerUser}
+		return nil, t.over(ConnectionsPerUser, Over{})
 	}
 	if retry, ok := now.arrivals.Take(time.Now(), 1); !ok { // last, so that whoever finds no place uses up nothing
-		return nil, Over{ConnectionsPerSecond, retry}
+		return nil, t.over(ConnectionsPerSecond, Over{Retry: retry})
 	}
 	t.users[user] = u
 	u.connections++
-	t.connections++
-	p := &Place{tenant: t, name: user, user: u}
+	p := &Place{tenant: t, user: u, index: len(t.places)}
+	t.places = append(t.places, p)
 	p.follow(now)
+	t.counts.arrivals.Add(1)
+	t.touch()
 	return p, Over{}
 }
 
@@ -135,7 +151,11 @@ func (p *Place) Leave() {
 	t := p.tenant
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.connections--
+	last := len(t.places) - 1
+	t.places[p.index] = t.places[last]
+	t.places[p.index].index = p.index
+	t.places[last] = nil
+	t.places = t.places[:last]
 	if p.user.connections--; p.user.connections == 0 {
 		t.left++
 	}
@@ -162,7 +182,7 @@ func (t *Tenant) forget(now time.Time) {
 func (t *Tenant) Connections() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.connections
+	return len(t.places)
 }
 
 // Message counts one message of size bytes against the connection, its user and its tenant, in this order, so that a
@@ -173,20 +193,24 @@ func (p *Place) Message(now time.Time, size int) Over {
 	if terms != p.terms {
 		p.follow(terms)
 	}
+	t := p.tenant
 	if retry, ok := p.messages.Take(now, 1); !ok {
-		return Over{MessagesPerSecondPerConnection, retry}
+		return t.over(MessagesPerSecondPerConnection, Over{Retry: retry})
 	}
 	if retry, ok := p.bytes.Take(now, size); !ok {
-		return Over{BytesPerSecondPerConnection, retry}
+		return t.over(BytesPerSecondPerConnection, Over{Retry: retry})
 	}
 	if retry, ok := p.user.messages.Load().Take(now, 1); !ok {
-		return Over{MessagesPerSecondPerUser, retry}
+		return t.over(MessagesPerSecondPerUser, Over{Retry: retry})
 	}
 	if retry, ok := terms.messages.Take(now, 1); !ok {
-		return Over{MessagesPerSecond, retry}
+		return t.over(MessagesPerSecond, Over{Retry: retry})
 	}
 	if retry, ok := terms.bytes.Take(now, size); !ok {
-		return Over{BytesPerSecond, retry}
+		return t.over(BytesPerSecond, Over{Retry: retry})
 	}
+	t.counts.Requests.Add(1)
+	t.counts.RequestBytes.Add(uint64(size))
+	t.touch()
 	return Over{}
 }

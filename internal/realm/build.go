@@ -115,13 +115,16 @@ func limitsOf(l config.Limits) limit.Limits {
 		Connections:              int(l.Connections),
 		ConnectionsPerUser:       int(l.ConnectionsPerUser),
 		ConnectionsPerSecond:     int(l.ConnectionsPerSecond),
+		Subscriptions:            int(l.Subscriptions),
 		SubscriptionsPerConn:     int(l.SubscriptionsPerConnection),
+		Channels:                 int(l.Channels),
 		MessageSize:              int(l.MessageSize),
 		MessagesPerSecond:        int(l.MessagesPerSecond),
 		MessagesPerSecondPerUser: int(l.MessagesPerSecondPerUser),
 		MessagesPerSecondPerConn: int(l.MessagesPerSecondPerConnection),
 		BytesPerSecond:           int(l.BytesPerSecond),
 		BytesPerSecondPerConn:    int(l.BytesPerSecondPerConnection),
+		Outbox:                   int(l.Outbox),
 	}
 }
 

@@ -61,7 +61,7 @@ func (s *Session) tell(lost []channel.Name) {
 	if len(frames) == 0 { // the dialect has no word for it
 		return
 	}
-	if _, err := s.socket.Send(frames, len(lost)); err != nil {
+	if _, err := s.socket.Send(frames, len(lost), nil); err != nil {
 		s.failed(err)
 	}
 }

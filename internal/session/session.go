@@ -13,6 +13,7 @@ import (
 
 	"portcullis/internal/auth"
 	"portcullis/internal/hub"
+	"portcullis/internal/limit"
 	"portcullis/internal/realm"
 	"portcullis/internal/tenant"
 	"portcullis/internal/wire"
@@ -29,7 +30,7 @@ const (
 type Socket interface {
 	Next() (wire.Opcode, error)
 	Payload(buf []byte, limit int) ([]byte, error)
-	Send(frames []byte, messages int) (kept bool, err error)
+	Send(frames []byte, messages int, shared *limit.Shared) (kept bool, err error)
 	Await()
 	Ping() error
 	OnPong(f func(rtt time.Duration))
@@ -165,11 +166,11 @@ func (s *Session) Greet() {
 }
 
 // Deliver implements [hub.Subscriber]. A client that reads too slowly for its outbox ends here.
-func (s *Session) Deliver(frames []byte, messages int) hub.Outcome {
+func (s *Session) Deliver(frames []byte, messages int, shared *limit.Shared) hub.Outcome {
 	if s.mute.Load() {
 		return hub.Lost
 	}
-	kept, err := s.socket.Send(frames, messages)
+	kept, err := s.socket.Send(frames, messages, shared)
 	if err != nil {
 		s.failed(err)
 		return hub.Lost
@@ -190,7 +191,7 @@ func (s *Session) notice(n *wire.Notice) {
 
 // send gives the client one frame of its own.
 func (s *Session) send(kind string, frame []byte) {
-	if _, err := s.socket.Send(frame, 1); err != nil {
+	if _, err := s.socket.Send(frame, 1, nil); err != nil {
 		s.failed(err)
 		return
 	}

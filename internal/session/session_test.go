@@ -101,7 +101,7 @@ func newStage(t *testing.T) *stage {
 	host := session.NewHost("n_1", s.book, slog.New(slog.NewJSONHandler(s.log, nil)))
 	var running sync.WaitGroup
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		conn, err := socket.Accept(w, r, "")
+		conn, err := socket.Accept(w, r, "", freePlace())
 		if err != nil {
 			t.Error(err)
 			return
@@ -121,6 +121,12 @@ func newStage(t *testing.T) *stage {
 		<-hubDone
 	})
 	return s
+}
+
+// freePlace is a place of a tenant without limits.
+func freePlace() *limit.Place {
+	place, _ := limit.NewTenant(limit.Limits{}).Enter("ana")
+	return place
 }
 
 func (s *stage) play(host *session.Host, h *hub.Hub, conn *socket.Conn) *session.Session {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"portcullis/internal/limit"
 	"portcullis/internal/socket"
 	"portcullis/internal/testnet"
 	"portcullis/internal/wire"
@@ -27,11 +28,17 @@ type server struct {
 	dial  func() net.Conn
 }
 
+// freePlace is a place of a tenant without limits.
+func freePlace() *limit.Place {
+	place, _ := limit.NewTenant(limit.Limits{}).Enter("ana")
+	return place
+}
+
 func serve(t *testing.T, l net.Listener, dial func() net.Conn) *server {
 	t.Helper()
 	s := &server{conns: make(chan *socket.Conn, 16), dial: dial}
 	hs := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := socket.Accept(w, r, "")
+		c, err := socket.Accept(w, r, "", freePlace())
 		if err != nil {
 			t.Error(err)
 			return

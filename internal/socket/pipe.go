@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"portcullis/internal/limit"
 	"portcullis/internal/wire"
 )
 
@@ -42,6 +43,8 @@ type pipe struct {
 	// Guarded by mu, which nobody holds while writing.
 	mu       sync.Mutex
 	out      outbox
+	written  []entry       // what is being written, and counted until it is
+	over     bool          // nothing is counted any more
 	flushing bool          // a flush goroutine runs; everything queues behind it
 	sealed   bool          // a close frame passes or has passed: no more data (RFC 6455, section 5.5.1)
 	told     bool          // the close frame has passed
@@ -52,8 +55,8 @@ type pipe struct {
 	reader reader
 }
 
-func newPipe(conn net.Conn, carry []byte) *pipe {
-	p := &pipe{Conn: conn, turn: make(chan struct{}, 1)}
+func newPipe(conn net.Conn, place *limit.Place, carry []byte) *pipe {
+	p := &pipe{Conn: conn, turn: make(chan struct{}, 1), out: outbox{place: place}}
 	p.reader.carry = carry
 	p.reader.received.Store(uint64(len(carry)))
 	if c, ok := conn.(syscall.Conn); ok {
@@ -66,7 +69,14 @@ func newPipe(conn net.Conn, carry []byte) *pipe {
 
 // send takes frames, whole ones that hold so many messages, without waiting. kept says that the pipe still refers to frames,
 // which then must not change. It fails with ErrFull when the outbox has no room; nothing of frames was then taken.
-func (p *pipe) send(frames []byte, messages int) (kept bool, err error) {
+func (p *pipe) send(frames []byte, messages int, shared *limit.Shared) (kept bool, err error) {
+	if kept, err = p.put(entry{frames, messages, shared}); kept {
+		p.out.place.MakeRoom()
+	}
+	return kept, err
+}
+
+func (p *pipe) put(e entry) (kept bool, err error) {
 	p.mu.Lock()
 	if err := p.refuses(); err != nil {
 		p.mu.Unlock()
@@ -74,17 +84,21 @@ func (p *pipe) send(frames []byte, messages int) (kept bool, err error) {
 	}
 	if p.flushing || p.raw == nil || !p.tryTurn() {
 		defer p.mu.Unlock()
-		return true, p.queue(frames, messages)
+		return true, p.queue(e)
 	}
 	p.mu.Unlock()
 
-	n, err := writeNow(p.raw, frames)
+	n, err := writeNow(p.raw, e.frames)
 	switch {
 	case err != nil:
 		p.fail(err)
-	case n < len(frames):
-		p.rest = frames[n:]
+	case n < len(e.frames):
+		p.rest = e.frames[n:]
 		p.mu.Lock()
+		if !p.over {
+			p.out.hold(e)
+			p.written = append(p.written, e)
+		}
 		if !p.sealed { // else the close frame, which waits for its turn, takes the rest with it
 			p.flush()
 		}
@@ -107,8 +121,8 @@ func (p *pipe) refuses() error {
 }
 
 // queue puts frames into the outbox. The caller holds mu.
-func (p *pipe) queue(frames []byte, messages int) error {
-	if !p.out.add(frames, messages) {
+func (p *pipe) queue(e entry) error {
+	if !p.out.add(e) {
 		return ErrFull
 	}
 	p.flush()
@@ -130,6 +144,7 @@ func (p *pipe) runFlush() {
 		p.turn <- struct{}{}
 		p.mu.Lock()
 		batch := p.out.take(flushBatch)
+		p.written = append(p.written, batch...)
 		p.ease()
 		done := p.err != nil || len(batch) == 0 && len(p.rest) == 0
 		if done {
@@ -141,13 +156,21 @@ func (p *pipe) runFlush() {
 		}
 		p.mu.Unlock()
 		if !done {
-			_ = p.writeAll(batch...) // the first error is kept: it ends the loop
+			_ = p.writeAll(framesOf(batch)...) // the first error is kept: it ends the loop
 		}
 		<-p.turn
 		if done {
 			return
 		}
 	}
+}
+
+func framesOf(batch []entry) [][]byte {
+	bufs := make([][]byte, len(batch))
+	for i, e := range batch {
+		bufs[i] = e.frames
+	}
+	return bufs
 }
 
 // Write sends one of the library's control frames. It waits for its turn and for the socket, each at most writeBy.
@@ -196,6 +219,7 @@ func (p *pipe) writeAll(bufs ...[]byte) error {
 		all = append(all, p.rest)
 		p.rest = nil
 	}
+	defer p.wrote()
 	all = append(all, bufs...)
 	// A deadline that is left behind would fail the next non-blocking write.
 	p.Conn.SetWriteDeadline(time.Now().Add(writeBy))
@@ -208,6 +232,23 @@ func (p *pipe) writeAll(bufs ...[]byte) error {
 		return err
 	}
 	return nil
+}
+
+// wrote ends the account of what was being written.
+func (p *pipe) wrote() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.out.drop(p.written...)
+	p.written = nil
+}
+
+// forget lets no more data in and ends the account of everything at once. What is being written stays in memory until the goodbye cuts it, for tellSlowBy.
+func (p *pipe) forget() {
+	p.seal()
+	p.mu.Lock()
+	p.over = true
+	p.mu.Unlock()
+	p.wrote()
 }
 
 // fail keeps the first error and closes the socket, since part of a frame may be out: whatever followed would be read as its payload.
@@ -256,6 +297,7 @@ func (p *pipe) settle(patience time.Duration) {
 func (p *pipe) finish() {
 	p.seal()
 	<-p.quiet()
+	p.forget()
 }
 
 // abandon closes the socket, whatever is under way on it.

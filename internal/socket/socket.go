@@ -19,6 +19,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"portcullis/internal/limit"
 	"portcullis/internal/wire"
 )
 
@@ -58,8 +59,8 @@ type Conn struct {
 }
 
 // Accept answers the handshake in r with 101 and takes the connection over from net/http; the handler may then return.
-// The request must have been found to be a proper handshake: on an error the library has answered.
-func Accept(w http.ResponseWriter, r *http.Request, subprotocol string) (*Conn, error) {
+// What waits for a client that reads slowly is counted at place. The request must have been found to be a proper handshake: on an error the library has answered.
+func Accept(w http.ResponseWriter, r *http.Request, subprotocol string, place *limit.Place) (*Conn, error) {
 	c := new(Conn)
 	options := &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // the gateway has checked Origin, exactly and before
@@ -70,7 +71,7 @@ func Accept(w http.ResponseWriter, r *http.Request, subprotocol string) (*Conn, 
 	if subprotocol != "" {
 		options.Subprotocols = []string{subprotocol}
 	}
-	ws, err := websocket.Accept(&upgrade{w, c}, r, options)
+	ws, err := websocket.Accept(&upgrade{w, c, place}, r, options)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +83,8 @@ func Accept(w http.ResponseWriter, r *http.Request, subprotocol string) (*Conn, 
 // upgrade is the ResponseWriter that the library hijacks: it keeps the connection and hands out small buffers.
 type upgrade struct {
 	http.ResponseWriter
-	conn *Conn
+	conn  *Conn
+	place *limit.Place
 }
 
 func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
@@ -92,7 +94,7 @@ func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	// A client may send right behind its handshake, and net/http reads one byte ahead even where it does not.
 	ahead, _ := brw.Reader.Peek(brw.Reader.Buffered())
-	p := newPipe(conn, append([]byte(nil), ahead...))
+	p := newPipe(conn, u.place, append([]byte(nil), ahead...))
 	u.conn.pipe = p
 	return p, bufio.NewReadWriter(bufio.NewReaderSize(p, readerSize), bufio.NewWriterSize(p, writerSize)), nil
 }
@@ -169,10 +171,10 @@ func (c *Conn) ended(err error) error {
 // ClientClosed returns the code of the close frame that made reading end with [ErrClosed].
 func ClientClosed(err error) int { return int(websocket.CloseStatus(err)) }
 
-// Send takes whole frames that hold so many messages and never waits. kept says that the connection still refers to frames, which then must never
+// Send takes whole frames that hold so many messages and never waits. shared stands for frames that others get too, nil for the connection's own. kept says that the connection still refers to frames, which then must never
 // change. It fails with [ErrFull] when the client reads too slowly; any other error means that the connection has ended or is ending.
-func (c *Conn) Send(frames []byte, messages int) (kept bool, err error) {
-	if kept, err = c.pipe.send(frames, messages); err == nil {
+func (c *Conn) Send(frames []byte, messages int, shared *limit.Shared) (kept bool, err error) {
+	if kept, err = c.pipe.send(frames, messages, shared); err == nil {
 		c.sent.Add(uint64(len(frames)))
 	}
 	return kept, err
@@ -187,7 +189,7 @@ func (c *Conn) Ping() error {
 	p := &ping{at: time.Now()}
 	rand.Read(p.payload[:])
 	c.ping.Store(p)
-	_, err := c.pipe.send(append([]byte{0x89, byte(len(p.payload))}, p.payload[:]...), 0)
+	_, err := c.pipe.send(append([]byte{0x89, byte(len(p.payload))}, p.payload[:]...), 0, nil)
 	return err
 }
 
@@ -202,7 +204,7 @@ type ping struct {
 func (c *Conn) gotPing(_ context.Context, payload []byte) bool {
 	frame := make([]byte, 0, 2+len(payload))
 	frame = append(append(frame, 0x8a, byte(len(payload))), payload...)
-	_, _ = c.pipe.send(frame, 0)
+	_, _ = c.pipe.send(frame, 0, nil)
 	return false
 }
 
@@ -234,6 +236,9 @@ func (c *Conn) Close(reason wire.Close, retry time.Duration) {
 	c.ws.Close(websocket.StatusCode(reason.Status), reason.Reason(retry))
 	c.pipe.finish()
 }
+
+// Forget gives up all that waits for the client and takes nothing more for it. Close follows.
+func (c *Conn) Forget() { c.pipe.forget() }
 
 // CloseNow closes the socket without a word, also under a Close that still waits for the client.
 func (c *Conn) CloseNow() {

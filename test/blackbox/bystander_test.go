@@ -34,6 +34,8 @@ func unboundedTLS(t *testing.T) *gateway {
 
 const noRates = `connections: unlimited
 connections_per_second: unlimited
+subscriptions: unlimited
+channels: unlimited
 bytes_per_second: unlimited
 subscriptions_per_connection: unlimited
 messages_per_second_per_connection: unlimited
