@@ -79,6 +79,7 @@ var house = []rule{
 	{path: "internal/listen", floor: 1, libraries: []string{"github.com/pires/go-proxyproto"}},
 	{path: "internal/listen/authority", floor: 1},
 	{path: "internal/tenant", floor: 0},
+	{path: "internal/config/watch", floor: 0, libraries: []string{"github.com/fsnotify/fsnotify"}},
 	{path: "internal/config", floor: 0, libraries: []string{"github.com/goccy/go-yaml"}},
 	{path: "internal/testnet", floor: 0, tests: true},
 }

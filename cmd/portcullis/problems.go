@@ -76,3 +76,12 @@ func problemsJSON(problems []config.Problem) []problemJSON {
 	}
 	return all
 }
+
+// String writes a problem as config check does.
+func (p problemJSON) String() string {
+	severity := config.Error
+	if p.Severity == "warning" {
+		severity = config.Warning
+	}
+	return config.Problem{File: p.File, Line: p.Line, Column: p.Column, Path: p.Path, Message: p.Message, Severity: severity}.String()
+}

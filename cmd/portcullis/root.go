@@ -15,7 +15,7 @@ func rootCommand(s *shell) *cobra.Command {
   portcullis config init gateway && portcullis serve --config gateway/portcullis.yaml
   portcullis echo lab:rtt 'Hello, Secure World!'`,
 		serveCommand(s), devCommand(s), configCommand(s), tokenCommand(s), aclCommand(s),
-		publishCommand(s), subscribeCommand(s), echoCommand(s), revokeCommand(s), connectionsCommand(s), tenantsCommand(s), doctorCommand(s), versionCommand(s))
+		publishCommand(s), subscribeCommand(s), echoCommand(s), revokeCommand(s), connectionsCommand(s), tenantsCommand(s), reloadCommand(s), doctorCommand(s), versionCommand(s))
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetHelpCommand(helpCommand())
 	return root

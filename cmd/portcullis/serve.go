@@ -25,7 +25,9 @@ func serveCommand(s *shell) *cobra.Command {
 		Long: `Run the gateway of a configuration. A problem in it is told with its place, and the gateway does not start.
 
 SIGTERM ends it in order: it says that it is not ready, serves new clients for drain.delay, then says goodbye to everybody and ends inside
-drain.grace. SIGINT leaves out the delay. A second signal ends it at once.`,
+drain.grace. SIGINT leaves out the delay. A second signal ends it at once.
+
+SIGHUP takes the configuration anew, as portcullis reload does; so does a change of its files, unless reload.watch is false. With an error in it nothing changes.`,
 		Example: `  portcullis serve --config portcullis.yaml`,
 		Args:    takes(),
 		RunE:    does(func(cmd *cobra.Command, _ []string) error { return s.serve(cmd.Context(), file) }),

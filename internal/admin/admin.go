@@ -69,7 +69,7 @@ func health(ok func() bool) http.Handler {
 }
 
 func notFound(w http.ResponseWriter, _ *http.Request) {
-	refuse(w, wire.NotFound, "there is nothing at this path; there are /livez, /readyz, /startupz, /metrics, and below /admin/v1 tenants and doctor")
+	refuse(w, wire.NotFound, "there is nothing at this path; there are /livez, /readyz, /startupz, /metrics, and below /admin/v1 tenants, reload and doctor")
 }
 
 func methodNotAllowed(routes chi.Routes) http.Handler {

@@ -29,6 +29,8 @@ type Operations struct {
 	Roster func() *gateway.Roster
 	// Doctor tries the walls between the tenants of this node; nil for none.
 	Doctor *doctor.Doctor
+	// Reload takes the configuration anew; nil for a node that has no file to read again.
+	Reload Reload
 
 	comparing sync.Mutex // held by the one comparison that runs
 }
@@ -54,6 +56,7 @@ func (o *Operations) routes(r chi.Router) {
 	r.Get("/tenants/{tenant}/connections/{connection}", o.of(o.connection))
 	r.Delete("/tenants/{tenant}/connections/{connection}", o.of(o.disconnect))
 	r.Delete("/tenants/{tenant}/users/{user}/connections", o.of(o.disconnectUser))
+	r.Post("/reload", o.reload)
 	if o.Doctor != nil {
 		r.Post("/doctor", o.examine)
 	}

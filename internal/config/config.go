@@ -28,6 +28,9 @@ type Config struct {
 	// What carries messages between publishers and subscribers.
 	Broker Broker `yaml:"broker"`
 
+	// How the files of this configuration are taken anew while the gateway runs.
+	Reload Reload `yaml:"reload"`
+
 	// What happens between SIGTERM and the end of the process.
 	Drain Drain `yaml:"drain"`
 
@@ -143,6 +146,14 @@ type Broker struct {
 	// A folder of this gateway alone, in which revocations and suspensions outlive a restart. It is made where the folder around it exists. It grows
 	// with what is revoked, about 300 bytes each; whatever is over goes. No default: without it each start warns, and a restart lets back in whoever was revoked.
 	StateDir File `yaml:"state_dir"`
+}
+
+// Reload is the way from a changed file to what the gateway does. All files are checked and the tests of the rules run before anything changes; with an error nothing does. Only
+// tenants and tenants_dir are followed; a change of any other key is refused until the gateway is restarted. SIGHUP and portcullis reload ask for it too.
+type Reload struct {
+	// Whether the folders of this file, of the tenants and of their authorities are watched, and what is written there counts by itself, within a second or so. Default true. With false
+	// it counts when it is asked for.
+	Watch bool `yaml:"watch" default:"true"`
 }
 
 // Drain is the way from SIGTERM to the end. With no connections, or on SIGINT, the delay is skipped.

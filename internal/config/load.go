@@ -8,8 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 )
 
 // Load reads the main file at path and the tenants that it names. It returns every problem that can be known from these files alone,
@@ -17,16 +20,23 @@ import (
 //
 // The Config is complete only when no problem is an [Error]. Otherwise it is nil, or what could be read: a tenant that has an error is left
 // out, so that the packages above can still check the others, and a configuration that failed must not be served.
-func Load(path string) (*Config, []Problem) {
+func Load(path string) (*Config, []Problem) { return new(Config).Again(path) }
+
+// Again is [Load] beside a configuration that was loaded before. The files of tenants that have not changed are read, and not decoded again.
+func (c *Config) Again(path string) (*Config, []Problem) {
 	data, err := read(path)
 	if err != nil {
 		return nil, []Problem{unreadable(path, err)}
 	}
-	return Parse(path, data)
+	return parseBeside(c, path, data)
 }
 
 // Parse is [Load] for a main file that was read already. Its name stands in problems, and its folder is where its relative paths begin.
 func Parse(name string, data []byte) (*Config, []Problem) {
+	return parseBeside(new(Config), name, data)
+}
+
+func parseBeside(last *Config, name string, data []byte) (*Config, []Problem) {
 	root, err := parse(data)
 	if err != nil {
 		return nil, []Problem{unreadable(name, err)}
@@ -43,7 +53,7 @@ func Parse(name string, data []byte) (*Config, []Problem) {
 		d.problems = append(d.problems, c.inline()...)
 		c.Tenants = sound(c.Tenants, d.problems)
 	} else if c.TenantsDir != "" {
-		c.Tenants, others = c.folder()
+		c.Tenants, others = c.folder(last)
 	}
 	others = append(others, c.across()...)
 	c.Tenants = firsts(c.Tenants)
@@ -75,38 +85,55 @@ func (c *Config) inline() (problems []Problem) {
 	return problems
 }
 
-// folder reads the tenants of tenants_dir in the order of their names.
-func (c *Config) folder() (tenants []Tenant, problems []Problem) {
+// folder reads the tenants of tenants_dir in the order of their names, on all cores: reading is cheap, and the parser is not.
+func (c *Config) folder(last *Config) (tenants []Tenant, problems []Problem) {
 	entries, err := os.ReadDir(string(c.TenantsDir))
 	if err != nil {
 		return nil, []Problem{c.Problem("tenants_dir", "cannot be read: %v", reason(err))}
 	}
-	found := false
-	for _, entry := range entries {
-		name := entry.Name()
-		ext := filepath.Ext(name)
-		if strings.HasPrefix(name, ".") || ext != ".yaml" && ext != ".yml" {
-			continue
-		}
-		found = true
-		t, faults := tenantFile(filepath.Join(string(c.TenantsDir), name), strings.TrimSuffix(name, ext))
-		problems = append(problems, faults...)
-		if !Failed(faults) {
+	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool {
+		ext := filepath.Ext(e.Name())
+		return strings.HasPrefix(e.Name(), ".") || ext != ".yaml" && ext != ".yml"
+	})
+	if len(entries) == 0 {
+		return nil, []Problem{c.Problem("tenants_dir", "%s holds no tenant; put a file like acme.yaml into it", c.TenantsDir)}
+	}
+	known := make(map[string]*Tenant, len(last.Tenants))
+	for i := range last.Tenants {
+		known[last.Tenants[i].file] = &last.Tenants[i]
+	}
+	read, faults := make([]Tenant, len(entries)), make([][]Problem, len(entries))
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(entries)) {
+		all.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(entries); i = int(next.Add(1)) - 1 {
+				path := filepath.Join(string(c.TenantsDir), entries[i].Name())
+				read[i], faults[i] = tenantFile(path, known[path])
+			}
+		})
+	}
+	all.Wait()
+	for i, t := range read {
+		problems = append(problems, faults[i]...)
+		if !Failed(faults[i]) {
 			tenants = append(tenants, t)
 		}
-	}
-	if !found {
-		problems = append(problems, c.Problem("tenants_dir", "%s holds no tenant; put a file like acme.yaml into it", c.TenantsDir))
 	}
 	return tenants, problems
 }
 
-// tenantFile reads the file of the tenant that is called id.
-func tenantFile(path, id string) (t Tenant, problems []Problem) {
+// tenantFile reads the file of the tenant that is called as it is, unless last was read from the same text.
+func tenantFile(path string, last *Tenant) (t Tenant, problems []Problem) {
 	data, err := read(path)
 	if err != nil {
 		return t, []Problem{unreadable(path, err)}
 	}
+	if last != nil && last.clean && last.text == string(data) {
+		return *last, nil
+	}
+	ext := filepath.Ext(path)
+	id := strings.TrimSuffix(filepath.Base(path), ext)
 	root, err := parse(data)
 	if err != nil {
 		return t, []Problem{unreadable(path, err)}
@@ -118,9 +145,11 @@ func tenantFile(path, id string) (t Tenant, problems []Problem) {
 		return t, d.problems
 	}
 	if t.ID != "" && t.ID != id {
-		d.fail("id", "%q is not the name of its file; call the file %s%s, or the tenant %q", t.ID, t.ID, filepath.Ext(path), id)
+		d.fail("id", "%q is not the name of its file; call the file %s%s, or the tenant %q", t.ID, t.ID, ext, id)
 	}
-	return t, append(d.problems, t.check()...)
+	problems = append(d.problems, t.check()...)
+	t.root, t.text, t.clean = nil, string(data), len(problems) == 0
+	return t, problems
 }
 
 // sound returns the tenants of the main file that have no error.

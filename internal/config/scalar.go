@@ -106,6 +106,10 @@ func preset(v reflect.Value, tag reflect.StructTag) {
 		v.Set(reflect.ValueOf(strings.Split(strings.Trim(text, "[]"), ", ")))
 		return
 	}
+	if v.Kind() == reflect.Bool {
+		v.SetBool(text == "true")
+		return
+	}
 	if into, ok := v.Addr().Interface().(encoding.TextUnmarshaler); !ok {
 		v.SetString(text)
 	} else if err := into.UnmarshalText([]byte(text)); err != nil {

@@ -17,6 +17,10 @@ type Source struct {
 	prefix string // of the part inside its file, like tenants[2]; empty for a whole file
 	root   ast.Node
 	begin  place
+
+	// Of a tenant's file, whose tree is let go: it is fifty times as large as the text, and a place is rarely asked for.
+	text  string
+	clean bool // nothing was wrong with it
 }
 
 // At returns the place of the value at path, which is relative to this part: rules[2].channels[0]. A key that is no plain word is written
@@ -66,6 +70,11 @@ func (s Source) isEmpty(path string) bool {
 // find walks from the part's root along path.
 func (s Source) find(path string) (n ast.Node, at place, ok bool) {
 	n, at = s.root, s.begin
+	if n == nil && s.text != "" {
+		if again, err := parse([]byte(s.text)); err == nil {
+			n = again
+		}
+	}
 	for path != "" {
 		if n == nil {
 			return nil, at, false

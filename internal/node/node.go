@@ -22,6 +22,7 @@ import (
 	"portcullis/internal/auth/revocation"
 	"portcullis/internal/broker/memory"
 	"portcullis/internal/config"
+	"portcullis/internal/config/watch"
 	"portcullis/internal/doctor"
 	"portcullis/internal/gateway"
 	"portcullis/internal/gateway/door"
@@ -96,7 +97,9 @@ func New(o Options) (*Node, []config.Problem) {
 	main := *o.Config
 	main.Tenants = nil
 	n := &Node{options: o, config: &main, log: o.Log, metrics: m, realms: realm.NewRegistry(snapshot), realmOptions: built}
-	n.reloading.busy, n.reloading.last = make(chan struct{}, 1), o.Config
+	n.reloading.busy = make(chan struct{}, 1)
+	n.reloading.last.Store(o.Config)
+	n.reloading.seen = watch.Look(n.watched())
 	n.options.Config = nil
 	m.Configured(len(o.Config.Tenants), false)
 	if o.Audit == nil {
@@ -208,7 +211,7 @@ func (n *Node) adminHandler(address string) (http.Handler, error) {
 		Ready:   n.Ready,
 		Started: n.listening.Load,
 		Operations: &admin.Operations{
-			Realms: n.realms, Ledger: n.ledger, Observer: operated{n.metrics.Gateway(), n.audit}, Doctor: n.doctor, Roster: n.gateway.Roster,
+			Realms: n.realms, Ledger: n.ledger, Observer: operated{n.metrics.Gateway(), n.audit}, Doctor: n.doctor, Reload: n.administeredReload(), Roster: n.gateway.Roster,
 		},
 	}
 	if n.config.Admin.TokenFile != "" {
@@ -262,6 +265,7 @@ func (n *Node) Run(ctx context.Context) error {
 	all.Go(func() error { return n.remember(failed) })
 	all.Go(func() error { n.realms.Run(failed, n.listed); return nil })
 	all.Go(func() error { n.tidy(failed); return nil })
+	all.Go(func() error { n.watch(failed); return nil })
 	select { // nobody is let in before a message can be, and before it is known who must not
 	case <-n.ledger.Ready():
 		n.listening.Store(true)

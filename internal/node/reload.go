@@ -5,9 +5,12 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"portcullis/internal/admin"
 	"portcullis/internal/config"
+	"portcullis/internal/config/watch"
 	"portcullis/internal/realm"
 	"portcullis/internal/tenant"
 )
@@ -35,6 +38,9 @@ const (
 	ByFiles    Cause = "files"
 )
 
+// newKeysBy bounds how long a reload waits for identity services that were not asked before: whoever asked for it waits too.
+const newKeysBy = 3 * time.Second
+
 // reloading is the turns of those who want a reload.
 type reloading struct {
 	busy chan struct{} // held by the reload that runs
@@ -43,8 +49,8 @@ type reloading struct {
 	mu   sync.Mutex
 	next *turn // waits until the one that runs is over; nil when nobody does
 
-	// Owned by whoever holds busy.
-	last *config.Config // that counts
+	last atomic.Pointer[config.Config] // that counts; stored by whoever holds busy
+	seen watch.Seen                    // how its files looked at the start; for watch alone
 }
 
 // turn is one reload, for all who asked before it began.
@@ -88,11 +94,11 @@ func (n *Node) reload(by Cause) (*Reloaded, []config.Problem) {
 		n.refused(by, problems)
 		return nil, problems
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), keysBy)
+	ctx, cancel := context.WithTimeout(context.Background(), newKeysBy)
 	_ = snapshot.Fetch(ctx) // a service that does not answer is its users' misfortune alone; the log says so
 	cancel()
 	was := n.realms.Swap(snapshot)
-	n.reloading.last = c
+	n.reloading.last.Store(c)
 	report := reported(snapshot.Since(was))
 	report.Tenants = len(c.Tenants)
 	applied, _ := n.gateway.Apply(context.Background()) // nothing calls it off
@@ -104,11 +110,11 @@ func (n *Node) reload(by Cause) (*Reloaded, []config.Problem) {
 
 // rebuild builds what is in the files beside what runs. Without a snapshot one of the problems is an error.
 func (n *Node) rebuild() (*config.Config, *realm.Snapshot, []config.Problem) {
-	c, problems := config.Load(n.options.File)
+	c, problems := n.reloading.last.Load().Again(n.options.File)
 	if c == nil {
 		return nil, nil, problems
 	}
-	problems = append(problems, n.config.Fixed(c)...)
+	problems = append(n.config.Fixed(c), problems...) // the main file first
 	o := n.realmOptions
 	o.Previous = n.realms.Current()
 	snapshot, more := realm.Build(c, o)
@@ -145,4 +151,18 @@ func (n *Node) refused(by Cause, problems []config.Problem) {
 	n.log.LogAttrs(context.Background(), slog.LevelError, "configuration refused, the last good one counts further: "+first.Message,
 		slog.String("event", "config.refused"), slog.String("cause", string(by)), slog.Int("errors", len(errors)),
 		slog.String("file", first.File), slog.Int("line", first.Line), slog.Int("column", first.Column), slog.String("path", first.Path))
+}
+
+// administeredReload is Reload as the administrators' listener offers it.
+func (n *Node) administeredReload() admin.Reload {
+	if n.options.File == "" {
+		return nil
+	}
+	return func() (any, []config.Problem) {
+		report, problems := n.Reload(ByOperator)
+		if report == nil {
+			return nil, problems
+		}
+		return report, problems
+	}
 }

@@ -119,3 +119,74 @@ func TestABrokenConfigurationChangesNothing(t *testing.T) {
 		t.Errorf("got config_last_reload_successful %v, want 1", v)
 	}
 }
+
+// A file that is written counts by itself.
+func TestAWrittenFileCounts(t *testing.T) {
+	t.Parallel()
+	g := start(t, options{watch: true})
+	g.counts(t, func() { g.edit(t, "tenants/acme.yaml", "rules:\n", newRule) })
+}
+
+// Kubernetes writes no file: it swaps the folder behind a link.
+func TestASwappedFolderCounts(t *testing.T) {
+	t.Parallel()
+	g := start(t, options{watch: true, mounted: true})
+	g.counts(t, func() {
+		folder := filepath.Join(g.folder, "tenants")
+		must(0, os.CopyFS(filepath.Join(folder, "..2"), os.DirFS(filepath.Join(folder, "..1"))))
+		g.edit(t, "tenants/..2/acme.yaml", "rules:\n", newRule)
+		must(0, os.Symlink("..2", filepath.Join(folder, "..data_tmp")))
+		must(0, os.Rename(filepath.Join(folder, "..data_tmp"), filepath.Join(folder, "..data")))
+		must(0, os.RemoveAll(filepath.Join(folder, "..1")))
+	})
+}
+
+// mount lays a folder out as Kubernetes mounts it: the files are links into ..data, which is a link to the folder that has them.
+func mount(t *testing.T, folder string) {
+	t.Helper()
+	must(0, os.Rename(folder, folder+".1"))
+	must(0, os.Mkdir(folder, 0o700))
+	must(0, os.Rename(folder+".1", filepath.Join(folder, "..1")))
+	must(0, os.Symlink("..1", filepath.Join(folder, "..data")))
+	for _, e := range must(os.ReadDir(filepath.Join(folder, "..1"))) {
+		must(0, os.Symlink(filepath.Join("..data", e.Name()), filepath.Join(folder, e.Name())))
+	}
+}
+
+// counts wants a new rule of acme to count, once it is written, for whoever is in.
+func (g *gateway) counts(t *testing.T, write func()) {
+	t.Helper()
+	ana := g.dial(t, acme.token("ana", roles("member")))
+	ana.mayNot("forbidden", `{"type":"subscribe","id":1,"channel":"new:1"}`)
+	write()
+	if got := g.logged(t, entry{"event": "config.reloaded"}); !got.has(entry{"cause": "files", "changed": 1}) {
+		t.Errorf("got %v, want one changed tenant by its file", got)
+	}
+	ana.does(`{"type":"subscribe","id":2,"channel":"new:1"}`)
+}
+
+// A tenant that is taken away ends its connections and answers no handshake; one that comes back answers again. Those of other tenants lose nothing.
+func TestTenantsComeAndGo(t *testing.T) {
+	t.Parallel()
+	g := start(t, options{})
+	gone, stays := g.dial(t, globex.token("ana", roles("member"))), g.dial(t, acme.token("ana", roles("member")))
+	stays.does(`{"type":"subscribe","id":1,"channel":"room:stays"}`)
+	path := filepath.Join(g.folder, "tenants/globex.yaml")
+	must(0, os.Rename(path, path+".away"))
+	if got := g.reload(t, "applied"); !got.has(entry{"tenants": 1, "removed": 1, "ended": 1}) {
+		t.Errorf("got %v, want one tenant removed and its connection ended", got)
+	}
+	if code, reason := gone.ended(); code != 4501 {
+		t.Errorf("got %d %s, want 4501", code, reason)
+	}
+	if got := g.handshake(t, "Authorization: Bearer "+globex.token("ana")); got.status != 401 {
+		t.Errorf("got %d, want 401", got.status)
+	}
+	must(0, os.Rename(path+".away", path))
+	if got := g.reload(t, "applied"); !got.has(entry{"tenants": 2, "added": 1, "ended": 0}) {
+		t.Errorf("got %v, want one tenant added", got)
+	}
+	g.dial(t, globex.token("ana")).lives(t)
+	stays.does(`{"type":"publish","id":2,"channel":"room:stays","data":"here"}`)
+	stays.hears(t, "room:stays", "here")
+}

@@ -111,6 +111,8 @@ type options struct {
 	proxy     string // entries of proxy; files of it stand in tenants/
 	// core is the one core that the gateway runs on, where it is to leave others alone.
 	core string
+	// watch takes what is written into the folder by itself; mounted puts the tenants there as Kubernetes does.
+	watch, mounted bool
 	// Of each tenant.
 	acme, globex tenantOptions
 	// adminToken asks for this token on the admin listener.
@@ -191,7 +193,7 @@ func (o options) write(t *testing.T, folder string) string {
 		admission = usualAdmission
 	}
 	put("portcullis.yaml", "listen:\n"+indent("address: 127.0.0.1:0\n"+door+o.listen)+"admin:\n"+indent(admin)+"drain:\n"+indent(drain)+
-		"admission:\n"+indent(admission)+"log: { format: json, level: debug }\ntenants_dir: tenants\n"+engine)
+		"admission:\n"+indent(admission)+"log: { format: json, level: debug }\ntenants_dir: tenants\n"+fmt.Sprintf("reload: { watch: %v }\n", o.watch)+engine)
 	put("tenants/broker-jwks.json", string(broker.JWKS()))
 	for p, own := range map[*party]tenantOptions{acme: o.acme, globex: o.globex} {
 		put("tenants/"+p.id+".yaml", p.file(own))
@@ -201,6 +203,9 @@ func (o options) write(t *testing.T, folder string) string {
 	}
 	for name, text := range o.files {
 		put("tenants/"+name, string(text))
+	}
+	if o.mounted {
+		mount(t, filepath.Join(folder, "tenants"))
 	}
 	return filepath.Join(folder, "portcullis.yaml")
 }

@@ -136,6 +136,8 @@ func describe(property *jsonschema.Schema, f reflect.StructField) {
 		property.Default = text
 		if isList {
 			property.Default = strings.Split(strings.Trim(text, "[]"), ", ")
+		} else if f.Type.Kind() == reflect.Bool {
+			property.Default = text == "true"
 		} else if _, err := strconv.Atoi(text); err == nil {
 			property.Default = json.Number(text)
 		}
