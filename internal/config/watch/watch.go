@@ -91,8 +91,10 @@ func Run(ctx context.Context, files func() Files, seen Seen, changed func()) {
 		case <-events:
 			quiet.Reset(settle)
 			continue
-		case _ = <-errs: // events were lost, or a folder is gone
-			quiet.Reset(settle)
+		case lost := <-errs: // events, or a folder
+			if lost != nil {
+				quiet.Reset(settle)
+			}
 			continue
 		case <-quiet.C:
 		case <-tick.C:
