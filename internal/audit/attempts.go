@@ -18,6 +18,7 @@ var own = map[string]Event{
 	string(door.EchoForbidden):   AuthzFail,
 	string(door.ManageForbidden): AuthzFail,
 	string(door.MessageRate):     RateExceeded,
+	string(door.TenantRate):      RateExceeded,
 	string(door.OtherUser):       TokenReuse,
 	string(door.BadHandshake):    InputInvalid,
 	string(door.BadSubprotocol):  InputInvalid,

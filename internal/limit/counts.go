@@ -11,9 +11,7 @@ type Counts struct {
 	DeliveryBytes atomic.Uint64
 	arrivals      atomic.Uint64 // clients that were let in
 
-	// Handshakes are answered ones and Denied what the rules said no to, each by a number of its counter's: a result, an action.
-	Handshakes [16]atomic.Uint64
-	Denied     [8]atomic.Uint64
+	Denied [8]atomic.Uint64 // what the rules said no to, by the action's number
 
 	over [quotas]atomic.Uint64
 }
@@ -31,13 +29,5 @@ func (p *Place) Counts() *Counts { return &p.tenant.counts }
 func (t *Tenant) over(q Quota, o Over) Over {
 	o.Quota = q
 	t.counts.over[q].Add(1)
-	t.touch()
 	return o
-}
-
-// touch says that something happened to the tenant, for whoever looks now and then at all tenants.
-func (t *Tenant) touch() {
-	if !t.touched.Load() { // most often it is, and a store would take the line from the other cores
-		t.touched.Store(true)
-	}
 }

@@ -34,7 +34,6 @@ func (t *Tenant) Subscribe(has int, first bool) Over {
 		t.subscriptions.give()
 		return t.over(Channels, Over{})
 	}
-	t.touch()
 	return Over{}
 }
 

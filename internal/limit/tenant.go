@@ -29,7 +29,6 @@ type Tenant struct {
 	counts                  Counts
 	subscriptions, channels held
 	queued                  atomic.Int64 // bytes that wait for slow readers
-	touched                 atomic.Bool  // something happened since the last look
 	evicting                sync.Mutex   // held by whoever makes room; nobody waits for it
 
 	// Guarded by mu.
@@ -132,7 +131,6 @@ func (t *Tenant) Enter(user string) (*Place, Over) {
 	t.places = append(t.places, p)
 	p.follow(now)
 	t.counts.arrivals.Add(1)
-	t.touch()
 	return p, Over{}
 }
 
@@ -211,6 +209,5 @@ func (p *Place) Message(now time.Time, size int) Over {
 	}
 	t.counts.Requests.Add(1)
 	t.counts.RequestBytes.Add(uint64(size))
-	t.touch()
 	return Over{}
 }

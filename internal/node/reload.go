@@ -81,9 +81,11 @@ func (n *Node) Reload(by Cause) (*Reloaded, []config.Problem) {
 	r.mu.Lock()
 	r.next = nil // whoever asks from now on may have changed a file that is read already
 	r.mu.Unlock()
+	defer func() { // also after a panic, which whoever serves the request may survive
+		close(t.done)
+		<-r.busy
+	}()
 	t.report, t.problems = n.reload(by)
-	close(t.done)
-	<-r.busy
 	return t.report, t.problems
 }
 
