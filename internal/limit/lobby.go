@@ -88,29 +88,8 @@ func NewLobby(l LobbyLimits, exempt func(netip.Addr) bool, o LobbyObserver) *Lob
 // Listener returns l without the connections that are too many. It stands directly on the kernel's listener, below TLS: a connection that it turns away has cost
 // nothing but to be accepted and closed. The server behind it must tell [Lobby.ConnState],
 // and have [Lobby.ConnContext] and [Lobby.Handler].
-func (l *Lobby) Listener(inner net.Listener) net.Listener { return door{inner, l} }
-
-type door struct {
-	net.Listener
-	lobby *Lobby
-}
-
-// Accept returns the next connection that has a place. It takes none yet, because only the server is sure to tell of its end.
-func (d door) Accept() (net.Conn, error) {
-	for {
-		c, err := d.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		loser, why := d.lobby.place(c, time.Now())
-		if why != "" {
-			d.lobby.observer.TurnedAway(why)
-			reset(loser)
-		}
-		if loser != c {
-			return c, nil
-		}
-	}
+func (l *Lobby) Listener(inner net.Listener) net.Listener {
+	return &door{Listener: inner, lobby: l, breathed: time.Now()}
 }
 
 // ConnState is [http.Server.ConnState]. Its server calls it for a new connection on the goroutine that accepts, so that between a place that was found and taken there is

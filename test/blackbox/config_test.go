@@ -42,7 +42,7 @@ func TestServeRefusesABrokenConfiguration(t *testing.T) {
 		{"an empty file of authorities", options{}, "tenants/acme-ca.pem", "", "", "tenants/acme.yaml:8:21", "acme-ca.pem"},
 		{"authorities that are none", options{}, "tenants/acme-ca.pem", "", "no PEM here", "tenants/acme.yaml:8:21", "acme-ca.pem"},
 		{"an authority of two tenants", options{}, "tenants/globex-ca.pem", "", string(acme.authority.PEM()), "portcullis.yaml:1:1", "same authority"},
-		{"a tenant's authority for proxies", proxied("rfc9440"), "tenants/balancers.pem", "", string(acme.authority.PEM()), "portcullis.yaml:21:21", "could pass for proxies"},
+		{"a tenant's authority for proxies", proxied("rfc9440"), "tenants/balancers.pem", "", string(acme.authority.PEM()), "portcullis.yaml:22:21", "could pass for proxies"},
 		{"keys that are none", options{}, "tenants/acme-jwks.json", "", `{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}`, "tenants/acme.yaml:4:80", "symmetric"},
 		{"an unknown action", options{acme: tenantOptions{rules: "- { name: x, allow: [pubish], channels: [a] }"}}, "", "", "", "tenants/acme.yaml:23:24", "publish"},
 		{"a channel that cannot be", options{acme: tenantOptions{rules: "- { name: x, allow: [publish], channels: [\"a::b\"] }"}}, "", "", "", "tenants/acme.yaml:23:45", "a::b"},
