@@ -13,7 +13,7 @@ import (
 
 const (
 	unlimited = `
-    limits: {connections: unlimited, connections_per_user: unlimited, connections_per_second: unlimited, subscriptions_per_connection: unlimited, messages_per_second: unlimited,
+    limits: {connections: unlimited, connections_per_user: unlimited, connections_per_second: unlimited, subscriptions: unlimited, subscriptions_per_connection: unlimited, channels: unlimited, messages_per_second: unlimited,
       messages_per_second_per_user: unlimited, messages_per_second_per_connection: unlimited, bytes_per_second: unlimited,
       bytes_per_second_per_connection: unlimited}`
 	everything = unlimited + `

@@ -97,7 +97,7 @@ func TestManyTenantsCostLittle(t *testing.T) {
 	}
 	cores := time.Duration(runtime.GOMAXPROCS(0))
 	t.Logf("%d tenants, CPU on %d cores: %v to load, %v to load again with one changed; %d bytes a tenant", n, cores, first, second, each)
-	if limit := 8 * time.Second * cores; first > limit { // 5s is what we want; a neighbour's work makes each step dearer
+	if limit := 8 * time.Second * cores; !raced && first > limit { // 5s is what we want; a neighbour's work makes each step dearer
 		t.Errorf("loading took %v of CPU, want at most %v", first, limit)
 	}
 	if each > 32<<10 {

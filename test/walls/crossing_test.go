@@ -27,7 +27,10 @@ func TestNothingEverCrosses(t *testing.T) {
 		}
 		first, worlds = seed, 1
 	}
-	for i := range worlds {
+	deliveries, near := 0, 0
+	proves := func() bool { return worlds == 1 || deliveries > 0 && near > 0 }
+	// In some worlds nobody may say anything that anybody may hear: such a one alone proves nothing.
+	for i := 0; i < worlds || i < worlds+10 && !proves(); i++ {
 		seed := first + uint64(i)
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			w := newWorld(seed)
@@ -37,10 +40,11 @@ func TestNothingEverCrosses(t *testing.T) {
 				t.Fatalf("step %d: %v\nPORTCULLIS_SEED=%d replays it; the configuration:\n%s", l.step, err, seed, w.yaml(t))
 			}
 			t.Logf("%d steps, %d requests, %d publications, %d deliveries, %d that would have crossed", steps, l.requests, len(l.publications), l.deliveries, l.near)
-			if l.deliveries == 0 || l.near == 0 {
-				t.Error("nobody heard anything, or nobody of another tenant was there to hear it: the world proves nothing")
-			}
+			deliveries, near = deliveries+l.deliveries, near+l.near
 		})
+	}
+	if !t.Failed() && !proves() {
+		t.Error("nobody heard anything, or nobody of another tenant was there to hear it: the worlds prove nothing")
 	}
 }
 
