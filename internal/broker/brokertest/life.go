@@ -162,6 +162,8 @@ func calls(ctx context.Context, b broker.Broker) map[string]error {
 	errs["put"] = b.State().Put(ctx, "k", nil, 0)
 	_, _, errs["take"] = b.State().Take(ctx, "k")
 	_, errs["add"] = b.State().Add(ctx, "k", nil, 0)
-	errs["watch"] = b.State().Watch(ctx, "", func(string, []byte) {}, func() {})
+	watching, enough := context.WithCancel(ctx)
+	defer enough()
+	errs["watch"] = b.State().Watch(watching, "", func(string, []byte) {}, enough)
 	return errs
 }
