@@ -57,9 +57,6 @@ func (w *work) deliver(h *Hub, a *limit.Tenant) {
 		from += g.members
 	}
 	w.batch.Done = time.Now()
-	c := a.Counts()
-	c.Deliveries.Add(uint64(len(w.messages) * w.batch.Recipients))
-	c.DeliveryBytes.Add(uint64(w.batch.Bytes))
 	h.observer.Delivered(&w.batch)
 	clear(w.messages)
 	clear(w.members)

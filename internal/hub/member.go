@@ -238,7 +238,6 @@ func (m *Member) decided(p *auth.Principal, action acl.Action, name channel.Name
 	if d.Allowed {
 		return nil
 	}
-	m.place.Counts().Denied[action].Add(1)
 	h.observer.Denied(p, action, name, d)
 	h.trace("denied", "acl.denied", p, action, name, d)
 	return &wire.Fault{Code: wire.Forbidden, Message: action.String() + " on " + name.String() + " is not allowed"}

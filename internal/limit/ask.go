@@ -6,12 +6,11 @@ import "time"
 // after how long a retry helps.
 func (t *Tenant) Ask(now time.Time, user string, n int) Over {
 	if retry, ok := t.visitor(now, user).messages.Load().Take(now, n); !ok {
-		return t.over(MessagesPerSecondPerUser, Over{Retry: retry})
+		return Over{MessagesPerSecondPerUser, retry}
 	}
 	if retry, ok := t.terms.Load().messages.Take(now, n); !ok {
-		return t.over(MessagesPerSecond, Over{Retry: retry})
+		return Over{MessagesPerSecond, retry}
 	}
-	t.counts.Requests.Add(uint64(n))
 	return Over{}
 }
 

@@ -84,7 +84,6 @@ func (t *Tenant) makeRoom() {
 		if !t.crowded() {
 			return
 		}
-		t.over(Outbox, Over{})
 		r.evict()
 	}
 }

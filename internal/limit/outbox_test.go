@@ -32,9 +32,6 @@ func TestSubscriptionsAndChannelsHavePlaces(t *testing.T) {
 	if over := tenant.Subscribe(0, true); over.Any() {
 		t.Errorf("what was given back: got %q", over.Quota)
 	}
-	if got := tenant.Counts().Over(limit.Channels); got != 2 {
-		t.Errorf("channels were refused %d times, want 2", got)
-	}
 }
 
 // The limit holds however many ask at once, and nobody is refused for what another gives up.
@@ -115,8 +112,5 @@ func TestTheLargestOutboxesGoFirst(t *testing.T) {
 	fast.MakeRoom()
 	if want := []int{6000, 4000, 2000}; !slices.Equal(gone, want) {
 		t.Errorf("with less room %v went, want %v", gone, want)
-	}
-	if got := tenant.Counts().Over(limit.Outbox); got != 3 {
-		t.Errorf("%d were counted, want 3", got)
 	}
 }

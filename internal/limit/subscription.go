@@ -25,14 +25,14 @@ func (h *held) give() { h.n.Add(-1) }
 func (t *Tenant) Subscribe(has int, first bool) Over {
 	limits := &t.terms.Load().limits
 	if full(limits.SubscriptionsPerConn, has) {
-		return t.over(SubscriptionsPerConnection, Over{})
+		return Over{Quota: SubscriptionsPerConnection}
 	}
 	if !t.subscriptions.take(limits.Subscriptions) {
-		return t.over(Subscriptions, Over{})
+		return Over{Quota: Subscriptions}
 	}
 	if first && !t.channels.take(limits.Channels) {
 		t.subscriptions.give()
-		return t.over(Channels, Over{})
+		return Over{Quota: Channels}
 	}
 	return Over{}
 }

@@ -26,7 +26,6 @@ type Limits struct {
 // Tenant is the account of one tenant on this node. It outlives a change of the tenant's limits, and all that its clients hold stands in it.
 type Tenant struct {
 	terms                   atomic.Pointer[terms]
-	counts                  Counts
 	subscriptions, channels held
 	queued                  atomic.Int64 // bytes that wait for slow readers
 	evicting                sync.Mutex   // held by whoever makes room; nobody waits for it
@@ -112,7 +111,7 @@ func (t *Tenant) Enter(user string) (*Place, Over) {
 	defer t.mu.Unlock()
 	now := t.terms.Load()
 	if full(now.limits.Connections, len(t.places)) {
-		return nil, t.over(Connections, Over{})
+		return nil, Over{Quota: Connections}
 	}
 	u := t.users[user]
 	if u == nil {
@@ -120,17 +119,16 @@ func (t *Tenant) Enter(user string) (*Place, Over) {
 		u.messages.Store(NewRate(now.limits.MessagesPerSecondPerUser))
 	}
 	if full(now.limits.ConnectionsPerUser, u.connections) {
-		return nil, t.over(ConnectionsPerUser, Over{})
+		return nil, Over{Quota: ConnectionsPerUser}
 	}
 	if retry, ok := now.arrivals.Take(time.Now(), 1); !ok { // last, so that whoever finds no place uses up nothing
-		return nil, t.over(ConnectionsPerSecond, Over{Retry: retry})
+		return nil, Over{ConnectionsPerSecond, retry}
 	}
 	t.users[user] = u
 	u.connections++
 	p := &Place{tenant: t, user: u, index: len(t.places)}
 	t.places = append(t.places, p)
 	p.follow(now)
-	t.counts.arrivals.Add(1)
 	return p, Over{}
 }
 
@@ -191,23 +189,20 @@ func (p *Place) Message(now time.Time, size int) Over {
 	if terms != p.terms {
 		p.follow(terms)
 	}
-	t := p.tenant
 	if retry, ok := p.messages.Take(now, 1); !ok {
-		return t.over(MessagesPerSecondPerConnection, Over{Retry: retry})
+		return Over{MessagesPerSecondPerConnection, retry}
 	}
 	if retry, ok := p.bytes.Take(now, size); !ok {
-		return t.over(BytesPerSecondPerConnection, Over{Retry: retry})
+		return Over{BytesPerSecondPerConnection, retry}
 	}
 	if retry, ok := p.user.messages.Load().Take(now, 1); !ok {
-		return t.over(MessagesPerSecondPerUser, Over{Retry: retry})
+		return Over{MessagesPerSecondPerUser, retry}
 	}
 	if retry, ok := terms.messages.Take(now, 1); !ok {
-		return t.over(MessagesPerSecond, Over{Retry: retry})
+		return Over{MessagesPerSecond, retry}
 	}
 	if retry, ok := terms.bytes.Take(now, size); !ok {
-		return t.over(BytesPerSecond, Over{Retry: retry})
+		return Over{BytesPerSecond, retry}
 	}
-	t.counts.Requests.Add(1)
-	t.counts.RequestBytes.Add(uint64(size))
 	return Over{}
 }
