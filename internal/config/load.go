@@ -109,7 +109,9 @@ func (c *Config) folder(last *Config) (tenants []Tenant, problems []Problem) {
 		all.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(entries); i = int(next.Add(1)) - 1 {
 				path := filepath.Join(string(c.TenantsDir), entries[i].Name())
-				read[i], faults[i] = tenantFile(path, known[path])
+				if faults[i] = special(path); faults[i] == nil {
+					read[i], faults[i] = tenantFile(path, known[path])
+				}
 			}
 		})
 	}
@@ -121,6 +123,15 @@ func (c *Config) folder(last *Config) (tenants []Tenant, problems []Problem) {
 		}
 	}
 	return tenants, problems
+}
+
+// special refuses what is no file in a folder of files: a pipe to which nobody writes would hold up everybody who reloads, for ever.
+func special(path string) []Problem {
+	info, err := os.Stat(path)
+	if err != nil || info.IsDir() || info.Mode().IsRegular() { // reading says what is wrong with the first two
+		return nil
+	}
+	return []Problem{{File: path, Line: 1, Column: 1, Message: fmt.Sprintf("is no file but %v; take it out of the folder of the tenants", info.Mode().Type())}}
 }
 
 // tenantFile reads the file of the tenant that is called as it is, unless last was read from the same text.
