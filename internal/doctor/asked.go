@@ -16,9 +16,8 @@ const mostAsked = 8
 
 // answers tries the wall of that name, as a user whom no rule allows anything and as one who may.
 func answers(v *visit) {
-	leave, fault := v.subscribes(v.to)
-	if fault != nil {
-		v.unproven("%s: subscribe was answered %s", v.to.tenant.ID, fault.Code)
+	leave, ok := v.opens()
+	if !ok {
 		return
 	}
 	defer leave()
@@ -102,9 +101,8 @@ func timing(v *visit) {
 	if v.number > mostTimed {
 		return
 	}
-	leave, fault := v.subscribes(v.to)
-	if fault != nil {
-		v.unproven("%s: subscribe was answered %s", v.to.tenant.ID, fault.Code)
+	leave, ok := v.opens()
+	if !ok {
 		return
 	}
 	defer leave()

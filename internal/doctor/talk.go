@@ -19,6 +19,15 @@ func (v *visit) subscribes(s *side) (leave func(), fault *wire.Fault) {
 	return func() { _ = s.member.Unsubscribe(s.name) }, fault
 }
 
+// opens lets the other side hear the name, which every wall of it begins with. ok is false when it may not, which is said.
+func (v *visit) opens() (leave func(), ok bool) {
+	leave, fault := v.subscribes(v.to)
+	if fault != nil {
+		v.unproven("%s: subscribe was answered %s", v.to.tenant.ID, fault.Code)
+	}
+	return leave, fault == nil
+}
+
 // patience is how long a message of one's own may take. Where something was found already, the rest of the run is worth more than the wait.
 func (v *visit) patience() time.Duration {
 	if v.result.Verdict == Held {
@@ -43,9 +52,8 @@ func (v *visit) hearsItself(s *side) bool {
 
 // publish tries the wall of that name. What was heard by whom is looked at by overhear.
 func publish(v *visit) {
-	leave, fault := v.subscribes(v.to)
-	if fault != nil {
-		v.unproven("%s: subscribe was answered %s", v.to.tenant.ID, fault.Code)
+	leave, ok := v.opens()
+	if !ok {
 		return
 	}
 	defer leave()
@@ -58,9 +66,8 @@ func publish(v *visit) {
 
 // echo tries the wall of that name.
 func echo(v *visit) {
-	leave, fault := v.subscribes(v.to)
-	if fault != nil {
-		v.unproven("%s: subscribe was answered %s", v.to.tenant.ID, fault.Code)
+	leave, ok := v.opens()
+	if !ok {
 		return
 	}
 	defer leave()
@@ -76,9 +83,8 @@ func echo(v *visit) {
 
 // subscribe tries the wall of that name.
 func subscribe(v *visit) {
-	leaveTo, fault := v.subscribes(v.to)
-	if fault != nil {
-		v.unproven("%s: subscribe was answered %s", v.to.tenant.ID, fault.Code)
+	leaveTo, ok := v.opens()
+	if !ok {
 		return
 	}
 	defer leaveTo()
