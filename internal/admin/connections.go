@@ -16,7 +16,7 @@ import (
 func (o *Operations) connections(w http.ResponseWriter, r *http.Request, t *realm.Tenant) error {
 	wanted, ok := api.WantedOf(r.URL.Query())
 	if !ok {
-		return badRequest("the query may have cursor, user and limit, from 1 to 1000, each once")
+		return badRequest(api.WrongQuery)
 	}
 	answer(w, http.StatusOK, api.List(o.Roster(), t.ID, wanted))
 	return nil

@@ -129,7 +129,13 @@ func TestPagesOfConnections(t *testing.T) {
 		}
 	}
 	inURL := badHandshake("credential_in_url")
-	for _, query := range []string{"?limit=0", "?limit=1001", "?limit=-1", "?limit=x", "?limit=1&limit=2", "?tenant=globex", "?access_token=x", "?limit=1&ticket=x", "?user=a&user=b", "?%zz"} {
+	for _, query := range []string{"?limit=0", "?limit=1001", "?limit=-1", "?limit=x", "?limit=1&limit=2", "?user=a&user=b"} {
+		a := g.manage(t, acme.service(), http.MethodGet, "/v1/connections"+query)
+		if p, err := a.problem(); err != nil || a.status != http.StatusBadRequest || p.Code != "bad_request" || !strings.Contains(a.body, "limit, from 1 to 1000") {
+			t.Errorf("%s: got %d %s, want 400 bad_request and what a query may have", query, a.status, a.body)
+		}
+	}
+	for _, query := range []string{"?tenant=globex", "?access_token=x", "?limit=1&ticket=x", "?limit=0&access_token=x", "?%zz"} {
 		g.denies(t, "api", inURL, func() *answer { return g.manage(t, acme.service(), http.MethodGet, "/v1/connections"+query) })
 	}
 	g.pageful(t, acme.service(), "?limit=1000")

@@ -64,6 +64,9 @@ type Wanted struct {
 	limit       int
 }
 
+// WrongQuery is what is said of a query that WantedOf does not take.
+const WrongQuery = "the query may have cursor, user and limit, from 1 to 1000, each once"
+
 // WantedOf reads a query. Nothing but cursor, limit and user may stand in it, each once.
 func WantedOf(q url.Values) (w Wanted, ok bool) {
 	w.limit = usualPage
@@ -180,18 +183,23 @@ func (a *API) mayManage(c *door.Caller) error {
 	return nil
 }
 
-// listing takes its query away before the door looks, which takes every query for a credential in the wrong place. One that has anything else in it stays.
+// listing takes its query away before the door looks, which takes every query for a credential in the wrong place. One that has another name in it stays.
 func (a *API) listing(w http.ResponseWriter, r *http.Request) {
-	var wanted Wanted
 	q, err := url.ParseQuery(r.URL.RawQuery)
-	if known, ok := WantedOf(q); err == nil && ok {
-		wanted = known
+	wanted, ok := WantedOf(q)
+	delete(q, "cursor")
+	delete(q, "user")
+	delete(q, "limit")
+	if err == nil && len(q) == 0 {
 		bare := *r.URL
 		bare.RawQuery, bare.ForceQuery = "", false
 		r = r.WithContext(r.Context())
 		r.URL = &bare
 	}
 	a.managed(func(w http.ResponseWriter, _ *http.Request, c *door.Caller) error {
+		if !ok {
+			return unreadable(WrongQuery)
+		}
 		answer(w, http.StatusOK, List(a.config.Roster(), c.Principal.Tenant, wanted))
 		return nil
 	})(w, r)
