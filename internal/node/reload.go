@@ -38,8 +38,9 @@ const (
 	ByFiles    Cause = "files"
 )
 
-// newKeysBy bounds how long a reload waits for identity services that were not asked before: whoever asked for it waits too.
-const newKeysBy = 3 * time.Second
+// newKeysBy bounds how long a reload waits for identity services that were not asked before. Everybody's change waits with it, also a right that is taken: a service that needs
+// longer is asked again behind the swap, and its first users wait for it themselves.
+const newKeysBy = 250 * time.Millisecond
 
 // reloading is the turns of those who want a reload.
 type reloading struct {

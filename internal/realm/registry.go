@@ -2,6 +2,7 @@ package realm
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 
 	"portcullis/internal/tenant"
@@ -11,6 +12,10 @@ import (
 type Registry struct {
 	current atomic.Pointer[Snapshot]
 	swapped chan struct{} // there is a snapshot that Run has not seen; one is enough, because it looks at the newest
+
+	// Guarded by mu.
+	mu     sync.Mutex
+	passed map[string]bool // issuers of snapshots that are over: of them, some may be over for good
 
 	// Owned by Run.
 	running map[any]*keeper // by the *jwks.Source or *crl.Lists
@@ -25,7 +30,7 @@ type keeper struct {
 
 // NewRegistry returns a registry whose current snapshot is s.
 func NewRegistry(s *Snapshot) *Registry {
-	r := &Registry{swapped: make(chan struct{}, 1), running: make(map[any]*keeper), kept: new(Snapshot)}
+	r := &Registry{swapped: make(chan struct{}, 1), passed: make(map[string]bool), running: make(map[any]*keeper), kept: new(Snapshot)}
 	r.current.Store(s)
 	return r
 }
@@ -36,6 +41,11 @@ func (r *Registry) Current() *Snapshot { return r.current.Load() }
 // Swap makes s the current snapshot and returns the one before it. Accounts follow at once, and whoever is in when the gateway applies it.
 func (r *Registry) Swap(s *Snapshot) (was *Snapshot) {
 	was = r.current.Swap(s)
+	r.mu.Lock()
+	for o := range was.sources {
+		r.passed[o.issuer] = true
+	}
+	r.mu.Unlock()
 	for _, t := range s.tenants {
 		t.Account.Set(t.limits)
 	}
@@ -103,15 +113,19 @@ func (r *Registry) stop(wanted map[any]func(context.Context)) {
 	}
 }
 
-// forget tells the observers what they will hear of no more.
+// forget tells the observers what they will hear of no more. Issuers are those of every snapshot since the last time: their keys may have been read before the swap, and reloads
+// may be faster than Run.
 func (r *Registry) forget(s *Snapshot) {
-	issuers := make(map[string]bool, len(s.sources))
+	r.mu.Lock()
+	passed := r.passed
+	r.passed = make(map[string]bool)
+	r.mu.Unlock()
 	for o := range s.sources {
-		issuers[o.issuer] = true
+		delete(passed, o.issuer)
 	}
-	for o := range r.kept.sources {
-		if !issuers[o.issuer] && s.options.Keys != nil {
-			s.options.Keys.Dropped(o.issuer)
+	for issuer := range passed {
+		if s.options.Keys != nil {
+			s.options.Keys.Dropped(issuer)
 		}
 	}
 	for id, t := range r.kept.tenants {
