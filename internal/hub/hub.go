@@ -41,6 +41,7 @@ type Hub struct {
 	once        sync.Once
 }
 
+// shard is a part of the rooms, of all tenants. Its lock is held for a look, and never while one of a room is waited for, or a client is written to.
 type shard struct {
 	// Guarded by mu.
 	mu    sync.RWMutex
@@ -141,26 +142,12 @@ func (s *shard) find(ref channel.Ref) *room {
 }
 
 // join adds a subscription to the room of its channel, and makes the room where it is the first; a makes an account of both, for a member that has so
-// many subscriptions. confirm runs once nothing can fail, before the first delivery.
+// many subscriptions. confirm runs once nothing can fail, before the first delivery. What it writes to the client keeps nobody waiting but those of the same room:
+// a shard is shared by all tenants.
 func (h *Hub) join(ref channel.Ref, a *limit.Tenant, has int, s *Subscription, confirm func()) *wire.Fault {
-	sh := h.shard(ref)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	r := sh.rooms[ref]
-	if r != nil {
-		a = r.account // where all of the room is taken from and given back to
-	}
-	if over := a.Subscribe(has, r == nil); over.Any() {
-		return &wire.Fault{Code: wire.QuotaExceeded, Message: over.Text()}
-	}
-	if r == nil {
-		if err := h.broker.Interest([]channel.Ref{ref}, nil); err != nil {
-			a.Unsubscribe(true)
-			return &wire.Fault{Code: wire.Unavailable, Message: "the engine cannot be reached", Retry: time.Second}
-		}
-		r = &room{ref: ref, account: a}
-		sh.rooms[ref] = r
-		h.observer.Channels(1)
+	r, fault := h.shard(ref).enter(h, ref, a, has)
+	if fault != nil {
+		return fault
 	}
 	s.room = r
 	r.add(s, confirm)
@@ -168,18 +155,48 @@ func (h *Hub) join(ref channel.Ref, a *limit.Tenant, has int, s *Subscription, c
 	return nil
 }
 
+// enter takes a place in the room of a channel, which it makes where nobody has one.
+func (s *shard) enter(h *Hub, ref channel.Ref, a *limit.Tenant, has int) (*room, *wire.Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.rooms[ref]
+	if r != nil {
+		a = r.account // where all of the room is taken from and given back to
+	}
+	if over := a.Subscribe(has, r == nil); over.Any() {
+		return nil, &wire.Fault{Code: wire.QuotaExceeded, Message: over.Text()}
+	}
+	if r == nil {
+		if err := h.broker.Interest([]channel.Ref{ref}, nil); err != nil {
+			a.Unsubscribe(true)
+			return nil, &wire.Fault{Code: wire.Unavailable, Message: "the engine cannot be reached", Retry: time.Second}
+		}
+		r = &room{ref: ref, account: a}
+		s.rooms[ref] = r
+		h.observer.Channels(1)
+	}
+	r.places++
+	return r, nil
+}
+
 // leave removes a subscription, and its room where it was the last. Nothing more is delivered to it once settled, where there is one, is closed.
 func (h *Hub) leave(s *Subscription) (settled <-chan struct{}) {
-	sh := h.shard(s.room.ref)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	empty, settled := s.room.remove(s)
-	s.room.account.Unsubscribe(empty)
-	if empty {
-		delete(sh.rooms, s.room.ref)
-		_ = h.broker.Interest(nil, []channel.Ref{s.room.ref}) // an engine that cannot be told sends what nobody hears
-		h.observer.Channels(-1)
-	}
+	settled = s.room.remove(s)
+	h.shard(s.room.ref).leave(h, s.room)
 	h.observer.Subscriptions(-1)
 	return settled
+}
+
+// leave gives back a place in a room.
+func (s *shard) leave(h *Hub, r *room) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.places--
+	r.account.Unsubscribe(r.places == 0)
+	if r.places > 0 {
+		return
+	}
+	delete(s.rooms, r.ref)
+	_ = h.broker.Interest(nil, []channel.Ref{r.ref}) // an engine that cannot be told sends what nobody hears
+	h.observer.Channels(-1)
 }

@@ -33,6 +33,9 @@ type room struct {
 	ref     channel.Ref
 	account *limit.Tenant
 
+	// Guarded by the shard's mu.
+	places int // of members, also of those who are coming or going
+
 	// Guarded by mu.
 	mu         sync.Mutex
 	groups     []group
@@ -76,27 +79,20 @@ func (r *room) group(d wire.Dialect) *group {
 	return &r.groups[len(r.groups)-1]
 }
 
-// remove takes s out and reports whether nobody is left. The dispatcher may hold a batch that was for s too: once settled is closed nothing more comes;
-// it is nil where nothing comes as it is.
-func (r *room) remove(s *Subscription) (empty bool, settled <-chan struct{}) {
+// remove takes s out. The dispatcher may hold a batch that was for s too: once settled is closed nothing more comes; it is nil where nothing comes as it is.
+func (r *room) remove(s *Subscription) (settled <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.dispatches && r.settled == nil {
 		r.settled = make(chan struct{})
 	}
-	settled = r.settled
 	g := r.group(s.subscriber.Dialect())
 	last := g.members[len(g.members)-1]
 	g.members[s.index] = last
 	last.index = s.index
 	g.members[len(g.members)-1] = nil
 	g.members = g.members[:len(g.members)-1]
-	for _, g := range r.groups {
-		if len(g.members) > 0 {
-			return false, settled
-		}
-	}
-	return true, settled
+	return r.settled
 }
 
 // enqueue puts m behind what is pending and makes sure that somebody delivers it.
