@@ -7,6 +7,7 @@ import (
 	"portcullis/internal/auth/revocation"
 	"portcullis/internal/gateway/api"
 	"portcullis/internal/gateway/door"
+	"portcullis/internal/tenant"
 	"portcullis/internal/wire"
 )
 
@@ -29,19 +30,19 @@ var quiet = map[string]bool{string(door.Draining): true, string(door.UpgradeRequ
 
 // Answered implements [door.Observer].
 func (l *Log) Answered(a *door.Attempt) {
-	fields := append(from(a), who(a.Principal)...)
+	fields, id := append(from(a), who(a.Principal)...), tenantOf(a.Principal)
 	switch {
 	case a.Reason == door.Accepted && a.Purpose == door.Handshake:
-		l.write(LoginSuccess, append(fields, slog.String("outcome", "allow"))...)
+		l.write(LoginSuccess, id, append(fields, slog.String("outcome", "allow"))...)
 	case a.Reason == door.Accepted || quiet[string(a.Reason)]:
 	default:
-		l.write(eventOf(a), append(fields, slog.String("outcome", "deny"), slog.String("reason", string(a.Reason)), slog.String("instance", a.Instance))...)
+		l.write(eventOf(a), id, append(fields, slog.String("outcome", "deny"), slog.String("reason", string(a.Reason)), slog.String("instance", a.Instance))...)
 	}
 	if a.Failures > 0 && a.Principal != nil {
-		l.write(LoginSuccessAfterFail, append(fields, slog.Int("retries", a.Failures))...)
+		l.write(LoginSuccessAfterFail, id, append(fields, slog.Int("retries", a.Failures))...)
 	}
 	if a.Spent {
-		l.write(LoginFailMax, append(fields, slog.String("outcome", "deny"))...)
+		l.write(LoginFailMax, id, append(fields, slog.String("outcome", "deny"))...)
 	}
 }
 
@@ -72,12 +73,12 @@ func (l *Log) Decided(acl.Action, acl.Decision) {}
 
 // Minted implements [api.Observer].
 func (l *Log) Minted(c *door.Caller) {
-	l.write(TokenCreated, append(who(c.Principal), slog.String("source_ip", door.AddressText(c.Address)), slog.String("origin", short(c.Origin, maxText)), slog.String("kind", "ticket"))...)
+	l.write(TokenCreated, tenantOf(c.Principal), append(who(c.Principal), slog.String("source_ip", door.AddressText(c.Address)), slog.String("origin", short(c.Origin, maxText)), slog.String("kind", "ticket"))...)
 }
 
 // Managed implements [api.Observer].
 func (l *Log) Managed(c *door.Caller, operation, target string) {
-	l.write(AuthzAdmin, append(who(c.Principal), slog.String("operation", operation), slog.String("target_hash", hashed(target)), slog.String("source_ip", door.AddressText(c.Address)))...)
+	l.write(AuthzAdmin, tenantOf(c.Principal), append(who(c.Principal), slog.String("operation", operation), slog.String("target_hash", hashed(target)), slog.String("source_ip", door.AddressText(c.Address)))...)
 }
 
 // Revoked implements [api.Observer].
@@ -89,7 +90,7 @@ func (l *Log) Revoked(r *revocation.Revocation, s api.Source) {
 	if r.Kind == revocation.Certificate { // it is a hash
 		value = short(r.Value, 16)
 	}
-	l.write(e, slog.String("tenant", r.Tenant.String()), slog.String("kind", string(r.Kind)), slog.String("value_hash", value), slog.String("user_hash", hashed(r.User)),
+	l.write(e, r.Tenant, slog.String("tenant", r.Tenant.String()), slog.String("kind", string(r.Kind)), slog.String("value_hash", value), slog.String("user_hash", hashed(r.User)),
 		slog.String("source", string(s)), slog.String("revocation", r.ID()), slog.String("reason", short(r.Reason, maxText)))
 }
 
@@ -98,7 +99,7 @@ func (l *Log) Notified(api.Source, string) {}
 
 // Administered is something that an operator did.
 func (l *Log) Administered(operation, target, remote string) {
-	l.write(AuthzAdmin, slog.String("operation", operation), slog.String("target", short(target, maxText)), sourceIP(remote))
+	l.write(AuthzAdmin, tenant.ID{}, slog.String("operation", operation), slog.String("target", short(target, maxText)), sourceIP(remote))
 }
 
 // named is how many tenants a line names; of more, the numbers beside them tell.
@@ -113,7 +114,7 @@ func (l *Log) Reconfigured(by string, added, changed, removed []string) {
 	}{{"added", added}, {"changed", changed}, {"removed", removed}} {
 		fields = append(fields, slog.Int(part.name, len(part.tenants)), slog.Any(part.name+"_tenants", part.tenants[:min(len(part.tenants), named)]))
 	}
-	l.write(AuthzChange, fields...)
+	l.write(AuthzChange, tenant.ID{}, fields...)
 }
 
 // closed are the ends of sessions that are a security matter.

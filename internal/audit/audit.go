@@ -13,12 +13,12 @@ import (
 	"log/slog"
 	"net/netip"
 	"strings"
-	"sync/atomic"
 	"time"
 	"unicode"
 
 	"portcullis/internal/auth"
 	"portcullis/internal/limit"
+	"portcullis/internal/tenant"
 )
 
 // Observer hears of every event, also of those that are not written. Its methods must not wait.
@@ -32,24 +32,16 @@ type Log struct {
 	out      slog.Handler
 	node     string
 	observer Observer
-	events   map[Event]*pace
+	lines    *limit.TenantLines[Event]
 }
 
-// perSecond is how many lines of one event are written a second, with a burst of twice that. Strangers decide how often most events happen. All are counted.
+// perSecond is how many lines of one event of one tenant are written a second, with a burst of twice that, and as many of those whose tenant is not known. Strangers
+// and clients decide how often most events happen. All are counted.
 const perSecond = 50
 
-// pace bounds the lines of one event.
-type pace struct {
-	rate       *limit.Rate
-	suppressed atomic.Int64
-}
-
-// New returns a log of one node that writes to w.
-func New(w io.Writer, node string, o Observer) *Log {
-	l := &Log{node: node, observer: o, events: make(map[Event]*pace)}
-	for e := range Levels {
-		l.events[e] = &pace{rate: limit.NewRate(perSecond)}
-	}
+// New returns a log of one node that writes to w. known says whether there is a tenant of this id.
+func New(w io.Writer, node string, known func(tenant.ID) bool, o Observer) *Log {
+	l := &Log{node: node, observer: o, lines: limit.NewTenantLines[Event](perSecond, known)}
 	l.out = slog.NewJSONHandler(w, &slog.HandlerOptions{ReplaceAttr: spell})
 	return l
 }
@@ -66,13 +58,12 @@ func spell(groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// write writes one event, unless there are too many of its kind.
-func (l *Log) write(e Event, fields ...slog.Attr) {
-	p, now := l.events[e], time.Now()
-	_, ok := p.rate.Take(now, 1)
+// write writes one event of a tenant, the zero ID for none, unless there are too many of its kind.
+func (l *Log) write(e Event, id tenant.ID, fields ...slog.Attr) {
+	now := time.Now()
+	suppressed, ok := l.lines.Next(now, id, e)
 	l.observer.Happened(e, ok)
 	if !ok {
-		p.suppressed.Add(1)
 		return
 	}
 	r := slog.NewRecord(now, slog.LevelInfo, "", 0)
@@ -82,8 +73,8 @@ func (l *Log) write(e Event, fields ...slog.Attr) {
 			r.AddAttrs(f)
 		}
 	}
-	if n := p.suppressed.Swap(0); n > 0 {
-		r.AddAttrs(slog.Int64("suppressed", n))
+	if suppressed > 0 {
+		r.AddAttrs(slog.Int64("suppressed", suppressed))
 	}
 	_ = l.out.Handle(context.Background(), r) // a log that cannot be written cannot be told in itself; the counter goes on
 }
@@ -120,6 +111,14 @@ func hashed(s string) string {
 	}
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:8])
+}
+
+// tenantOf is whose lines those about p are.
+func tenantOf(p *auth.Principal) tenant.ID {
+	if p == nil {
+		return tenant.ID{}
+	}
+	return p.Tenant
 }
 
 // who are the fields of somebody who was believed.

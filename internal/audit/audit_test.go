@@ -40,10 +40,12 @@ func (c *counter) Happened(e audit.Event, written bool) {
 	}
 }
 
+func everybody(tenant.ID) bool { return true }
+
 func open() (*audit.Log, *bytes.Buffer, *counter) {
 	var out bytes.Buffer
 	c := &counter{happened: make(map[audit.Event]int), hidden: make(map[audit.Event]int)}
-	return audit.New(&out, "n_1", c), &out, c
+	return audit.New(&out, "n_1", everybody, c), &out, c
 }
 
 // lines reads every line as one JSON object.
@@ -191,6 +193,35 @@ func TestAFloodOfEventsIsCountedAndNotWritten(t *testing.T) {
 		}
 		if c.happened[audit.LoginFail] != 10_001 || c.hidden[audit.LoginFail] != 9900 {
 			t.Errorf("counted %d, %d of them hidden", c.happened[audit.LoginFail], c.hidden[audit.LoginFail])
+		}
+	})
+}
+
+// Whoever is denied without end hides neither what happens to another tenant, nor what strangers do, nor what an operator did.
+func TestAFloodOfOneTenantHidesNoEventOfAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, out, _ := open()
+		bob := &auth.Principal{Tenant: tenant.MustParse("globex"), User: "bob"}
+		denied := func(p *auth.Principal) {
+			l.Hub(nothing{}).Denied(p, acl.Publish, channel.MustParse("ops:1"), acl.Decision{Basis: acl.NoMatch})
+		}
+		for range 1000 {
+			denied(ana)
+			l.Sessions(sessionObserver{}).Lost("c_1", "192.0.2.1:5", ana, hub.ByPolicy, 1)
+		}
+		out.Reset()
+		denied(ana)
+		denied(bob)
+		l.Answered(attempt(door.ManageForbidden, nil))
+		l.Reconfigured("signal", nil, nil, nil)
+		got := lines(t, out)
+		if len(got) != 3 || got[0]["tenant"] != "globex" || got[1]["tenant"] != "unknown" || got[2]["event"] != "authz_change" {
+			t.Errorf("got %v, want globex's denial, the stranger's and the reload", got)
+		}
+		for _, line := range got {
+			if line["suppressed"] != nil {
+				t.Errorf("%v tells of lines that were ana's", line)
+			}
 		}
 	})
 }

@@ -9,3 +9,6 @@ func (l *Lobby) Held() int {
 	defer l.mu.Unlock()
 	return len(l.guests) + len(l.from) + l.silent.Len() + l.displaced
 }
+
+// Len is how many lines are remembered.
+func (l *TenantLines[Kind]) Len() int { return len(l.all) }

@@ -77,9 +77,12 @@ func (n *Node) remember(ctx context.Context) error {
 	return nil
 }
 
+// knows reports whether there is a tenant of this id now.
+func (n *Node) knows(id tenant.ID) bool { return n.realms.Current().Tenant(id) != nil }
+
 // ended ends the sessions whose right a change has ended. New ones are refused already.
 func (n *Node) ended(c revocation.Change) {
-	n.gateway.Roster().EndIf(func(p *auth.Principal) (wire.Close, bool) {
+	n.gateway.Roster().EndIf(c.Tenant(), func(p *auth.Principal) (wire.Close, bool) {
 		if !c.Concerns(p) {
 			return wire.Close{}, false
 		}
@@ -89,8 +92,8 @@ func (n *Node) ended(c revocation.Change) {
 
 // listed asks about the certificates of a tenant again, whose revocation lists are other ones.
 func (n *Node) listed(id tenant.ID) {
-	n.gateway.Roster().EndIf(func(p *auth.Principal) (wire.Close, bool) {
-		if p.Tenant != id || p.Certificate == nil {
+	n.gateway.Roster().EndIf(id, func(p *auth.Principal) (wire.Close, bool) {
+		if p.Certificate == nil {
 			return wire.Close{}, false
 		}
 		return n.door.Ended(p)

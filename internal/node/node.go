@@ -106,7 +106,7 @@ func New(o Options) (*Node, []config.Problem) {
 		o.Audit = io.Discard
 	}
 	name := "n_" + rand.Text()[:8]
-	n.audit = audit.New(o.Audit, name, m.Audit())
+	n.audit = audit.New(o.Audit, name, n.knows, m.Audit())
 	n.engine = memory.With(memory.Options{StateDir: string(o.Config.Broker.StateDir), Log: o.Log})
 	n.hub = hub.New(n.engine, n.audit.Hub(m.Hub()), o.Log)
 	n.sessions = session.NewHost(name, n.audit.Sessions(m.Sessions()), o.Log)

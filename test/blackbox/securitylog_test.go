@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -102,6 +103,44 @@ func TestWhatASecurityReviewerAsksForAfterwards(t *testing.T) {
 			step.want["event"] = step.event
 			m.audited(t, step.severity, step.want)
 		})
+	}
+}
+
+// A tenant whose pages come from everywhere, without end, hides nothing that happens to another: neither in the security log nor in the log.
+func TestTheStormOfOneTenantHidesNoLineOfAnother(t *testing.T) {
+	t.Parallel()
+	g := start(t, options{})
+	evil, token := "Origin: https://evil.example", acme.token("ana")
+	suppressed := g.mark(t, "portcullis_security_events_suppressed_total", "event", "malicious_cors")
+	stop := make(chan struct{})
+	var storm sync.WaitGroup
+	for range 4 {
+		storm.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					g.handshake(t, bearer(token), evil)
+				}
+			}
+		})
+	}
+	defer storm.Wait()
+	defer close(stop)
+	for end := time.Now().Add(patience); g.metric(t, suppressed.name, suppressed.labels...) < suppressed.before+20; {
+		if time.Now().After(end) {
+			t.Fatal("there is no storm")
+		}
+	}
+	for range 10 {
+		p, err := g.handshake(t, bearer(globex.token("bob")), evil).problem()
+		if err != nil {
+			t.Fatal(err)
+		}
+		instance := strings.TrimPrefix(p.Instance, "urn:portcullis:handshake:")
+		g.logged(t, entry{"event": "malicious_cors", "tenant": globex.id, "instance": instance})
+		g.logged(t, entry{"event": "handshake.refused", "tenant": globex.id, "handshake": instance})
 	}
 }
 

@@ -28,6 +28,14 @@ type Change struct {
 	Suspended  tenant.ID
 }
 
+// Tenant is whose right it concerns.
+func (c *Change) Tenant() tenant.ID {
+	if c.Revocation != nil {
+		return c.Revocation.Tenant
+	}
+	return c.Suspended
+}
+
 // Concerns reports whether p may be one whose right ended by the change.
 func (c *Change) Concerns(p *auth.Principal) bool {
 	if c.Revocation != nil {

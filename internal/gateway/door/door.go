@@ -17,6 +17,7 @@ import (
 	"portcullis/internal/auth/ticket"
 	"portcullis/internal/limit"
 	"portcullis/internal/realm"
+	"portcullis/internal/tenant"
 	"portcullis/internal/wire"
 )
 
@@ -40,11 +41,14 @@ type Observer interface {
 // Door is where requests become callers. It is safe for concurrent use.
 type Door struct {
 	config Config
-	lines  *limit.Lines // of refusals
+	lines  *limit.TenantLines[struct{}] // of refusals
 }
 
 // New returns a door.
-func New(c Config) *Door { return &Door{config: c, lines: limit.NewLines(linesPerSecond)} }
+func New(c Config) *Door {
+	known := func(id tenant.ID) bool { return c.Realms.Current().Tenant(id) != nil }
+	return &Door{config: c, lines: limit.NewTenantLines[struct{}](linesPerSecond, known)}
+}
 
 // Purpose is what a caller wants. The set is closed: it is a metric label.
 type Purpose string
