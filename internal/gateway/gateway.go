@@ -168,6 +168,7 @@ func (g *Gateway) checkEntry(a *admitted) error {
 	d := c.Tenant.Decide(c.Principal, acl.Echo, name)
 	g.config.Observer.Decided(acl.Echo, d)
 	if !d.Allowed {
+		c.Tenant.Counts.Denied(acl.Echo)
 		return door.Reject(door.EchoForbidden, "echo on %s is not allowed to %s: %s %q", entry, c.Principal.User, d.Basis, d.Rule)
 	}
 	return nil

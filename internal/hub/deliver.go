@@ -57,6 +57,7 @@ func (w *work) deliver(h *Hub, a *limit.Tenant) {
 		from += g.members
 	}
 	w.batch.Done = time.Now()
+	a.Counts().Sent(len(w.messages)*w.batch.Recipients, w.batch.Bytes)
 	h.observer.Delivered(&w.batch)
 	clear(w.messages)
 	clear(w.members)

@@ -82,6 +82,9 @@ func (m *Member) lock() {
 	}
 }
 
+// Counts returns what happens to the member's tenant.
+func (m *Member) Counts() *limit.Counts { return m.place.Counts() }
+
 // Admit counts one request of size bytes against every limit that it may reach.
 func (m *Member) Admit(now time.Time, size int) *wire.Fault {
 	over := m.place.Message(now, size)
@@ -157,7 +160,7 @@ func (m *Member) Subscribe(name string, since *message.Position, strict bool, co
 		fault = m.subscribe(r.ref(n), since, strict, confirm)
 	}
 	m.mu.Unlock()
-	if denied := m.decided(r.principal, acl.Subscribe, n, d); denied != nil {
+	if denied := m.decided(r, acl.Subscribe, n, d); denied != nil {
 		return denied
 	}
 	return fault
@@ -227,17 +230,18 @@ func (m *Member) allowed(action acl.Action, name string) (ref channel.Ref, user 
 	m.mu.Lock()
 	r := m.rights
 	m.mu.Unlock()
-	return r.ref(n), r.principal.User, m.decided(r.principal, action, n, r.decide(action, n))
+	return r.ref(n), r.principal.User, m.decided(r, action, n, r.decide(action, n))
 }
 
 // decided makes an answer of a decision. A channel that does not exist and one that is forbidden have one answer: there is nothing to find out
 // by asking.
-func (m *Member) decided(p *auth.Principal, action acl.Action, name channel.Name, d acl.Decision) *wire.Fault {
-	h := m.hub
+func (m *Member) decided(r rights, action acl.Action, name channel.Name, d acl.Decision) *wire.Fault {
+	h, p := m.hub, r.principal
 	h.observer.Decided(action, d)
 	if d.Allowed {
 		return nil
 	}
+	r.tenant.Counts.Denied(action)
 	h.observer.Denied(p, action, name, d)
 	h.trace("denied", "acl.denied", p, action, name, d)
 	return &wire.Fault{Code: wire.Forbidden, Message: action.String() + " on " + name.String() + " is not allowed"}

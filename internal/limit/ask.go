@@ -6,10 +6,10 @@ import "time"
 // after how long a retry helps.
 func (t *Tenant) Ask(now time.Time, user string, n int) Over {
 	if retry, ok := t.visitor(now, user).messages.Load().Take(now, n); !ok {
-		return Over{MessagesPerSecondPerUser, retry}
+		return t.counts.refuse(Over{MessagesPerSecondPerUser, retry})
 	}
 	if retry, ok := t.terms.Load().messages.Take(now, n); !ok {
-		return Over{MessagesPerSecond, retry}
+		return t.counts.refuse(Over{MessagesPerSecond, retry})
 	}
 	return Over{}
 }

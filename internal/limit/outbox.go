@@ -84,6 +84,7 @@ func (t *Tenant) makeRoom() {
 		if !t.crowded() {
 			return
 		}
+		t.counts.refuse(Over{Quota: Outbox})
 		r.evict()
 	}
 }

@@ -18,6 +18,7 @@ type Rate struct {
 	mu     sync.Mutex
 	bucket rate.Limiter
 	last   time.Time
+	taken  int // ever
 }
 
 // NewRate returns a rate of perSecond, nil when that is [Unlimited].
@@ -59,6 +60,7 @@ func (r *Rate) Take(now time.Time, n int) (retry time.Duration, ok bool) {
 	defer r.mu.Unlock()
 	now = r.forward(now)
 	if r.bucket.AllowN(now, n) {
+		r.taken += n
 		return 0, true
 	}
 	if n > r.bucket.Burst() {

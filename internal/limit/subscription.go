@@ -25,14 +25,14 @@ func (h *held) give() { h.n.Add(-1) }
 func (t *Tenant) Subscribe(has int, first bool) Over {
 	limits := &t.terms.Load().limits
 	if full(limits.SubscriptionsPerConn, has) {
-		return Over{Quota: SubscriptionsPerConnection}
+		return t.counts.refuse(Over{Quota: SubscriptionsPerConnection})
 	}
 	if !t.subscriptions.take(limits.Subscriptions) {
-		return Over{Quota: Subscriptions}
+		return t.counts.refuse(Over{Quota: Subscriptions})
 	}
 	if first && !t.channels.take(limits.Channels) {
 		t.subscriptions.give()
-		return Over{Quota: Channels}
+		return t.counts.refuse(Over{Quota: Channels})
 	}
 	return Over{}
 }

@@ -29,6 +29,7 @@ type Tenant struct {
 	subscriptions, channels held
 	queued                  atomic.Int64 // bytes that wait for slow readers
 	evicting                sync.Mutex   // held by whoever makes room; nobody waits for it
+	counts                  Counts
 
 	// Guarded by mu.
 	mu     sync.Mutex
@@ -111,7 +112,7 @@ func (t *Tenant) Enter(user string) (*Place, Over) {
 	defer t.mu.Unlock()
 	now := t.terms.Load()
 	if full(now.limits.Connections, len(t.places)) {
-		return nil, Over{Quota: Connections}
+		return nil, t.counts.refuse(Over{Quota: Connections})
 	}
 	u := t.users[user]
 	if u == nil {
@@ -119,10 +120,10 @@ func (t *Tenant) Enter(user string) (*Place, Over) {
 		u.messages.Store(NewRate(now.limits.MessagesPerSecondPerUser))
 	}
 	if full(now.limits.ConnectionsPerUser, u.connections) {
-		return nil, Over{Quota: ConnectionsPerUser}
+		return nil, t.counts.refuse(Over{Quota: ConnectionsPerUser})
 	}
 	if retry, ok := now.arrivals.Take(time.Now(), 1); !ok { // last, so that whoever finds no place uses up nothing
-		return nil, Over{ConnectionsPerSecond, retry}
+		return nil, t.counts.refuse(Over{ConnectionsPerSecond, retry})
 	}
 	t.users[user] = u
 	u.connections++
@@ -185,24 +186,26 @@ func (t *Tenant) Connections() int {
 // connection over its own limit takes nothing from the others. When one is over it returns which limit that is and
 // after how long a retry helps.
 func (p *Place) Message(now time.Time, size int) Over {
+	c := &p.tenant.counts
+	c.receive(size)
 	terms := p.tenant.terms.Load()
 	if terms != p.terms {
 		p.follow(terms)
 	}
 	if retry, ok := p.messages.Take(now, 1); !ok {
-		return Over{MessagesPerSecondPerConnection, retry}
+		return c.refuse(Over{MessagesPerSecondPerConnection, retry})
 	}
 	if retry, ok := p.bytes.Take(now, size); !ok {
-		return Over{BytesPerSecondPerConnection, retry}
+		return c.refuse(Over{BytesPerSecondPerConnection, retry})
 	}
 	if retry, ok := p.user.messages.Load().Take(now, 1); !ok {
-		return Over{MessagesPerSecondPerUser, retry}
+		return c.refuse(Over{MessagesPerSecondPerUser, retry})
 	}
 	if retry, ok := terms.messages.Take(now, 1); !ok {
-		return Over{MessagesPerSecond, retry}
+		return c.refuse(Over{MessagesPerSecond, retry})
 	}
 	if retry, ok := terms.bytes.Take(now, size); !ok {
-		return Over{BytesPerSecond, retry}
+		return c.refuse(Over{BytesPerSecond, retry})
 	}
 	return Over{}
 }

@@ -114,7 +114,7 @@ func (c *connections) Closed(r *session.Report) {
 	if r.Initiator == session.Server {
 		c.frames.of(r.Code).Inc()
 	}
-	if r.Reason == wire.SlowConsumer.Name || r.Reason == session.NetworkStuck {
+	if r.Slow() {
 		c.slow.Inc()
 	}
 }

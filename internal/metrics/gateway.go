@@ -8,6 +8,7 @@ import (
 	"portcullis/internal/auth/revocation"
 	"portcullis/internal/gateway/api"
 	"portcullis/internal/gateway/door"
+	"portcullis/internal/realm"
 )
 
 // gatewayObserver implements the observers of the gateway, its door and its API.
@@ -90,6 +91,8 @@ func newGateway(f promauto.Factory, d decisions) gatewayObserver {
 	}
 }
 
+var outcomes = map[door.Fault]realm.Outcome{door.NoFault: realm.LetIn, door.ClientFault: realm.ClientsFault, door.ServerFault: realm.ServersFault}
+
 // Answered implements [door.Observer]. The fault is the one in the door's table.
 func (o *gatewayObserver) Answered(a *door.Attempt) {
 	if a.Purpose != door.Handshake {
@@ -97,6 +100,9 @@ func (o *gatewayObserver) Answered(a *door.Attempt) {
 		return
 	}
 	o.handshakes.of(a.Reason).Inc()
+	if a.Tenant != nil { // whoever was not believed is nobody's
+		a.Tenant.Counts.Handshake(outcomes[a.Fault])
+	}
 	if a.Reason == door.Accepted {
 		o.accepted.Observe(a.Took.Seconds())
 	} else {

@@ -63,6 +63,7 @@ func Build(c *config.Config, o Options) (*Snapshot, []config.Problem) {
 	for i := range c.Tenants {
 		b.tenant(&c.Tenants[i])
 	}
+	b.snapshot.sort()
 	b.verifiers()
 	if config.Failed(b.problems) {
 		return nil, b.problems
@@ -90,9 +91,9 @@ func (b *builder) tenant(c *config.Tenant) {
 	b.snapshot.tenants[id] = t
 	was := b.previous.tenants[id]
 	if was != nil {
-		t.Account = was.Account
+		t.Account, t.Counts = was.Account, was.Counts
 	} else {
-		t.Account = limit.NewTenant(t.limits)
+		t.Account, t.Counts = limit.NewTenant(t.limits), new(Counts)
 	}
 	if was != nil && was.config.Same(c) { // the same rules answer the same tests
 		t.Policy, t.candidate = was.Policy, was.candidate
@@ -148,7 +149,7 @@ func (b *builder) candidate(c *config.Tenant, t *Tenant) {
 	policy, problems := Candidate(t.ID, c)
 	if policy != nil {
 		problems = policy.RunTests(CandidateTests(c))
-		t.candidate = newCandidate(policy, b.options.Log, b.options.Candidates)
+		t.candidate = newCandidate(policy, t.Counts, b.options.Log, b.options.Candidates)
 	}
 	for _, p := range problems {
 		b.add(c.Problem(CandidatePath(p.Path), "%s", p.Message))

@@ -45,6 +45,7 @@ type CandidateObserver interface{ Disagreed(d *Disagreement) }
 // candidate is a policy on trial, beside the one that decides.
 type candidate struct {
 	policy   *acl.Policy
+	counts   *Counts           // the tenant's
 	observer CandidateObserver // nil for nobody
 	log      *slog.Logger
 	lines    *limit.Lines
@@ -53,8 +54,8 @@ type candidate struct {
 // candidateLines is how many disagreements of one tenant are written down in a second. All are counted. A tenant has lines of its own, so that the storm of one hides no line of another.
 const candidateLines = 10
 
-func newCandidate(p *acl.Policy, log *slog.Logger, o CandidateObserver) *candidate {
-	return &candidate{policy: p, observer: o, log: log, lines: limit.NewLines(candidateLines)}
+func newCandidate(p *acl.Policy, counts *Counts, log *slog.Logger, o CandidateObserver) *candidate {
+	return &candidate{policy: p, counts: counts, observer: o, log: log, lines: limit.NewLines(candidateLines)}
 }
 
 // compare tells of a disagreement. Two rules that come to the same answer agree.
@@ -66,6 +67,7 @@ func (c *candidate) compare(p *auth.Principal, a acl.Action, name channel.Name, 
 }
 
 func (c *candidate) disagree(d *Disagreement) {
+	c.counts.disagree(d.Change())
 	if c.observer != nil {
 		c.observer.Disagreed(d)
 	}

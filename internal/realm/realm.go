@@ -21,11 +21,12 @@ import (
 	"portcullis/internal/tenant"
 )
 
-// Tenant is one tenant's part of a snapshot. It is immutable but for its account.
+// Tenant is one tenant's part of a snapshot. It is immutable but for its account and its counts.
 type Tenant struct {
 	ID      tenant.ID
 	Policy  *acl.Policy
 	Account *limit.Tenant
+	Counts  *Counts // nil for a tenant that is in no snapshot
 	// TokenLife is how long a token of its issuers may count from now on, leeway included; 0 without an issuer.
 	TokenLife time.Duration
 	origins   map[string]struct{}
@@ -48,6 +49,7 @@ func (t *Tenant) AllowsOrigin(origin string) bool {
 type Snapshot struct {
 	options      Options
 	tenants      map[tenant.ID]*Tenant
+	sorted       []*Tenant      // by their ids
 	tokens       *jwt.Verifier  // nil without an issuer
 	certificates *mtls.Verifier // nil without an authority
 	sources      map[origin]*jwks.Source
@@ -109,11 +111,11 @@ func (s *Snapshot) CheckCertificate(p *auth.Principal, now time.Time) error {
 	return s.certificates.Check(p, now)
 }
 
-// Tenants returns all tenants by their ids.
-func (s *Snapshot) Tenants() []*Tenant {
-	all := slices.Collect(maps.Values(s.tenants))
-	slices.SortFunc(all, func(a, b *Tenant) int { return strings.Compare(a.ID.String(), b.ID.String()) })
-	return all
+// Tenants returns all tenants by their ids. The list is everybody's: nobody changes it.
+func (s *Snapshot) Tenants() []*Tenant { return s.sorted }
+
+func (s *Snapshot) sort() {
+	s.sorted = slices.SortedFunc(maps.Values(s.tenants), func(a, b *Tenant) int { return strings.Compare(a.ID.String(), b.ID.String()) })
 }
 
 // Tenant returns a tenant, nil when there is none of this id.

@@ -78,6 +78,9 @@ type Report struct {
 	BytesIn, BytesOut  uint64
 }
 
+// Slow reports whether the connection ended because the client did not read as fast as its channels spoke.
+func (r *Report) Slow() bool { return r.Reason == wire.SlowConsumer.Name || r.Reason == NetworkStuck }
+
 // leave closes the socket, whoever wanted it, and says who that was.
 func (s *Session) leave(err error) Report {
 	if reason, ours := closing(err); ours {
@@ -136,6 +139,9 @@ func (s *Session) report(r Report) {
 	r.Duration = time.Since(s.opened)
 	r.Requests, r.Delivered = s.requests, s.delivered.Load()
 	r.BytesIn, r.BytesOut = s.socket.Traffic()
+	if r.Slow() {
+		s.member.Counts().Slow()
+	}
 	s.host.observer.Closed(&r)
 	s.host.log.LogAttrs(context.Background(), slog.LevelInfo, "connection ended",
 		slog.String("event", "connection.closed"),

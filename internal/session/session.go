@@ -195,5 +195,6 @@ func (s *Session) send(kind string, frame []byte) {
 		s.failed(err)
 		return
 	}
+	s.member.Counts().Sent(1, len(frame))
 	s.host.observer.Sent(kind, len(frame))
 }

@@ -178,6 +178,7 @@ func (a *API) mayManage(c *door.Caller) error {
 	d := c.Tenant.DecideManage(c.Principal)
 	a.config.Observer.Decided(acl.Manage, d)
 	if !d.Allowed {
+		c.Tenant.Counts.Denied(acl.Manage)
 		return door.Reject(door.ManageForbidden, "manage is not allowed to %s: %s %q", c.Principal.User, d.Basis, d.Rule)
 	}
 	return nil
