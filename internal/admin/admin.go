@@ -24,8 +24,8 @@ type Config struct {
 	// Token reports, in constant time, whether its argument is the administrators' token. nil asks nobody for one: for a
 	// listener on loopback alone.
 	Token func(string) bool
-	// Metrics answers a scrape.
-	Metrics http.Handler
+	// Metrics answers a scrape, Tenants one of what names the tenants.
+	Metrics, Tenants http.Handler
 	// Operations are what administrators may do; nil for a listener that only shows.
 	Operations *Operations
 	// Ready reports whether the node can serve now, Started whether it was ever able to. Neither may wait.
@@ -45,6 +45,7 @@ func New(c Config) http.Handler {
 	get(r, "/readyz", health(c.Ready))
 	get(r, "/startupz", health(c.Started))
 	get(r, "/metrics", token(c.Metrics))
+	get(r, "/metrics/tenants", token(c.Tenants))
 	if c.Operations != nil {
 		r.With(token).Route("/admin/v1", c.Operations.routes)
 	}
@@ -69,7 +70,7 @@ func health(ok func() bool) http.Handler {
 }
 
 func notFound(w http.ResponseWriter, _ *http.Request) {
-	refuse(w, wire.NotFound, "there is nothing at this path; there are /livez, /readyz, /startupz, /metrics, and below /admin/v1 tenants, reload and doctor")
+	refuse(w, wire.NotFound, "there is nothing at this path; there are /livez, /readyz, /startupz, /metrics, /metrics/tenants, and below /admin/v1 tenants, reload and doctor")
 }
 
 func methodNotAllowed(routes chi.Routes) http.Handler {

@@ -38,6 +38,10 @@ func open(t *testing.T, change func(*admin.Config)) *door {
 			d.scrapes.Add(1)
 			_, _ = io.WriteString(w, "portcullis_connections 0\n")
 		}),
+		Tenants: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			d.scrapes.Add(1)
+			_, _ = io.WriteString(w, "portcullis_tenant_used 0\n")
+		}),
 		Ready: d.ready.Load, Started: d.started.Load,
 	}
 	if change != nil {
@@ -164,6 +168,9 @@ func TestTheToken(t *testing.T) {
 	}{
 		{"right", "/metrics", []string{"Authorization: Bearer " + secret}, 200, ""},
 		{"the scheme in another case", "/metrics", []string{"Authorization: bEARER " + secret}, 200, ""},
+		{"right, for the tenants", "/metrics/tenants", []string{"Authorization: Bearer " + secret}, 200, ""},
+		{"missing, for the tenants", "/metrics/tenants", nil, 401, "unauthorized"},
+		{"wrong, for the tenants", "/metrics/tenants", []string{"Authorization: Bearer wrong"}, 401, "unauthorized"},
 		{"missing", "/metrics", nil, 401, "unauthorized"},
 		{"wrong", "/metrics", []string{"Authorization: Bearer wrong"}, 401, "unauthorized"},
 		{"empty", "/metrics", []string{"Authorization: Bearer "}, 401, "unauthorized"},

@@ -205,26 +205,34 @@ func TestPrometheusAsksAGatewayThatAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	var asks scrapes
-	if err := yaml.Unmarshal(text, &asks); err != nil || len(asks.Configs) != 1 || len(asks.Configs[0].StaticConfigs) != 1 {
-		t.Fatalf("%s: got %+v, %v; want one job with one list of targets", file, asks, err)
+	if err := yaml.Unmarshal(text, &asks); err != nil || len(asks.Configs) != 2 {
+		t.Fatalf("%s: got %+v, %v; want two jobs", file, asks, err)
 	}
-	job := asks.Configs[0]
 	gateway, _ := config.Load(filepath.Join(repository, "deploy", "compose", "portcullis.yaml"))
-	for _, target := range job.StaticConfigs[0].Targets {
-		host, port, err := net.SplitHostPort(target)
-		_, admin, _ := net.SplitHostPort(gateway.Admin.Address)
-		if _, ok := services[host]; err != nil || !ok || port != admin || !slices.Contains(gateway.Admin.Names, host) {
-			t.Errorf("%q must be a service, the admin listener's port %s, and one of admin.names %q", target, admin, gateway.Admin.Names)
+	for i, want := range []struct {
+		path, bytes string
+		samples     int
+	}{{"", "16MB", 20000}, {"/metrics/tenants", "32MB", 100000}} { // no path is /metrics
+		job := asks.Configs[i]
+		if len(job.StaticConfigs) != 1 {
+			t.Fatalf("%s: got %+v, want one list of targets", file, job)
 		}
-	}
-	if job.Scheme != "" || job.MetricsPath != "" {
-		t.Errorf("got %s %s, want http and /metrics, which are the defaults", job.Scheme, job.MetricsPath)
-	}
-	if a := job.Authorization; a.Type != "Bearer" || a.CredentialsFile != string(gateway.Admin.TokenFile) || !prometheus.has(a.CredentialsFile) {
-		t.Errorf("got %+v, want the gateway's %s, which is a secret of prometheus too", a, gateway.Admin.TokenFile)
-	}
-	if job.SampleLimit != 20000 || job.LabelValueLengthLimit != 128 || job.BodySizeLimit != "16MB" {
-		t.Errorf("got limits %d, %d, %s", job.SampleLimit, job.LabelValueLengthLimit, job.BodySizeLimit)
+		for _, target := range job.StaticConfigs[0].Targets {
+			host, port, err := net.SplitHostPort(target)
+			_, admin, _ := net.SplitHostPort(gateway.Admin.Address)
+			if _, ok := services[host]; err != nil || !ok || port != admin || !slices.Contains(gateway.Admin.Names, host) {
+				t.Errorf("%q must be a service, the admin listener's port %s, and one of admin.names %q", target, admin, gateway.Admin.Names)
+			}
+		}
+		if job.Scheme != "" || job.MetricsPath != want.path {
+			t.Errorf("got %s %s, want http, which is the default, and %q", job.Scheme, job.MetricsPath, want.path)
+		}
+		if a := job.Authorization; a.Type != "Bearer" || a.CredentialsFile != string(gateway.Admin.TokenFile) || !prometheus.has(a.CredentialsFile) {
+			t.Errorf("got %+v, want the gateway's %s, which is a secret of prometheus too", a, gateway.Admin.TokenFile)
+		}
+		if job.SampleLimit != want.samples || job.LabelValueLengthLimit != 128 || job.BodySizeLimit != want.bytes {
+			t.Errorf("got limits %d, %d, %s", job.SampleLimit, job.LabelValueLengthLimit, job.BodySizeLimit)
+		}
 	}
 }
 

@@ -25,6 +25,9 @@ type Config struct {
 	// The side door: health, metrics, administration. It is never reachable through the listener of the clients.
 	Admin Admin `yaml:"admin"`
 
+	// What the side door's metrics tell.
+	Metrics Metrics `yaml:"metrics"`
+
 	// What carries messages between publishers and subscribers.
 	Broker Broker `yaml:"broker"`
 
@@ -136,6 +139,14 @@ type Admin struct {
 	// Host names, without a port, under which requests may ask for this listener besides its own address and localhost; a request for
 	// another name is 421. Needed for a scraper that connects by name to an address like ":8081".
 	Names []string `yaml:"names"`
+}
+
+// Metrics is what a scraper is told.
+type Metrics struct {
+	// How many tenants have series of their own at /metrics/tenants, up to 42 each; what the others do stands there together, as _other. As long as there are no more than so many all
+	// have; else whoever is busy first, and keeps them while it is configured. Never at /metrics, which names no tenant. Default 200, at least 1, at most 2000: what
+	// deploy/prometheus.yml takes.
+	Tenants Count `yaml:"tenants" default:"200" max:"2000"`
 }
 
 // Broker is the engine.

@@ -42,7 +42,7 @@ func TestProblemsOfTheMainFile(t *testing.T) {
 		{"keys without end", strings.Repeat("a: b\n", 1<<15), []string{"1001:2: more than 1000 keys"}},
 
 		// Keys and kinds.
-		{"unknown key", listen + acme + "proxies: {}\n", []string{`6:1 proxies: unknown key "proxies"; remove it, known here are listen, admission, proxy, admin`}},
+		{"unknown key", listen + acme + "proxies: {}\n", []string{`6:1 proxies: unknown key "proxies"; remove it, known here are listen, admission, proxy, admin, metrics`}},
 		{"everybody is a proxy", listen + acme + "proxy: {trusted: [0.0.0.0/0]}\n", []string{`6:19 proxy.trusted[0]: "0.0.0.0/0" is everybody`}},
 		{"a range with bits behind its prefix", listen + acme + "proxy: {trusted: [10.0.0.1/8]}\n", []string{`6:19 proxy.trusted[0]: "10.0.0.1/8" has bits behind its prefix; write 10.0.0.0/8`}},
 		{"a proxy by name", listen + acme + "proxy: {trusted: [lb.example]}\n", []string{`6:19 proxy.trusted[0]: "lb.example" is no address`}},
@@ -54,6 +54,8 @@ func TestProblemsOfTheMainFile(t *testing.T) {
 		{"forwarded certificates, and no proxy is asked for its own", "listen: {tls: {certificate_file: a, key_file: b}}\n" + acme + "proxy: {trusted: [10.0.0.1], authorities_file: ca.pem, client_certificate_header: rfc9440}\n", []string{
 			`6:83 proxy.client_certificate_header: rfc9440 needs listen.client_certificates`}},
 		{"authorities of proxies for nothing", listen + acme + "proxy: {authorities_file: ca.pem}\n", []string{`6:27 proxy.authorities_file: is for client_certificate_header, which is none`}},
+		{"more named tenants than a scrape may hold", "metrics: {tenants: 2001}\n" + listen + acme, []string{`1:20 metrics.tenants: 2001 is more than 2000, the most that is allowed`}},
+		{"no named tenant", "metrics: {tenants: 0}\n" + listen + acme, []string{`1:20 metrics.tenants: "0" is no number of things; write a whole number of at least 1`}},
 		{"unknown key near a known one", "lisen: {}\n" + listen + acme, []string{`1:1 lisen: unknown key "lisen"; did you mean "listen"?`}},
 		{"unknown key below", "drain: {window: 60s}\n" + listen + acme, []string{`1:9 drain.window: unknown key "window"; remove it, known here are delay, grace`}},
 		{"a key of a later issue", "broker: {nats: {}}\n" + listen + acme, []string{`1:10 broker.nats: unknown key "nats"`}},

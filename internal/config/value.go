@@ -181,6 +181,19 @@ func (l Limit) String() string {
 	return strconv.Itoa(int(l))
 }
 
+// Count is how many there are of something that there is always some of.
+type Count int
+
+// UnmarshalText reads a whole number of at least 1.
+func (c *Count) UnmarshalText(text []byte) error {
+	n, ok := count(string(text))
+	if !ok || n < 1 {
+		return fmt.Errorf("%q is no number of things; write a whole number of at least 1", text)
+	}
+	*c = Count(n)
+	return nil
+}
+
 // ByteLimit is a [Size], or the word unlimited, which is [Unlimited].
 type ByteLimit int
 

@@ -44,6 +44,10 @@ func TestValues(t *testing.T) {
 		{new(config.Limit), "Unlimited", nil},
 		{new(config.Limit), "1e3", nil},
 		{new(config.Limit), "0x10", nil},
+		{new(config.Count), "1", 1},
+		{new(config.Count), "0", nil},
+		{new(config.Count), "unlimited", nil},
+		{new(config.Count), "-1", nil},
 		{new(config.ByteLimit), "1MiB", 1 << 20},
 		{new(config.ByteLimit), "unlimited", config.Unlimited},
 		{new(config.ByteLimit), "0KiB", nil},
@@ -67,6 +71,8 @@ func TestValues(t *testing.T) {
 			case *config.Limit:
 				got = int(*v)
 			case *config.ByteLimit:
+				got = int(*v)
+			case *config.Count:
 				got = int(*v)
 			}
 			if err != nil || got != tt.want {

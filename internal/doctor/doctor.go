@@ -44,7 +44,9 @@ type Config struct {
 	Live func(f func(*auth.Principal))
 	// Metrics returns what a scraper reads of this node, and of one to which nothing has happened.
 	Metrics, Quiet func() (string, error)
-	Log            *slog.Logger
+	// Named and QuietNamed return the same of the page that names tenants.
+	Named, QuietNamed func() (string, error)
+	Log               *slog.Logger
 }
 
 // Member is what a connection holds of the hub. What is said of [hub.Member] holds.

@@ -79,6 +79,12 @@ var rooms = acl.Rule{Name: "rooms", Allow: []string{"publish", "subscribe", "ech
 
 const quiet = "# HELP portcullis_x nothing\nportcullis_x{code=\"echo\"} 0\nportcullis_y 1\n"
 
+// The page that names tenants: "echo" is a word of it, and a tenant.
+const (
+	quietNamed = "portcullis_tenant_used{tenant=\"_other\",limit=\"echo\"} 0\n"
+	named      = quietNamed + "portcullis_tenant_used{tenant=\"acme\",limit=\"echo\"} 7\nportcullis_tenant_used{tenant=\"echo\",limit=\"echo\"} 0\n"
+)
+
 // open starts a house of three tenants: two whose rules meet on room:*, and one that meets nobody.
 func open(t *testing.T) *house {
 	t.Helper()
@@ -113,6 +119,7 @@ func open(t *testing.T) *house {
 			}
 		},
 		Metrics: func() (string, error) { return quiet, nil }, Quiet: func() (string, error) { return quiet, nil },
+		Named: func() (string, error) { return named, nil }, QuietNamed: func() (string, error) { return quietNamed, nil },
 		Log: slog.New(slog.DiscardHandler),
 	}
 	return h

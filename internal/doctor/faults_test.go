@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -286,6 +287,23 @@ func TestTheDoctorFindsEachFault(t *testing.T) {
 		}},
 		{"a metric has a tenant in a longer label", "metrics", doctor.Broken, func(_ *testing.T, h *house) {
 			h.Config.Metrics = func() (string, error) { return quiet + "portcullis_z{channel=\"acme:room\"} 1\n", nil }
+		}},
+		{"the tenants' page names one where it may not", "metrics", doctor.Broken, func(_ *testing.T, h *house) {
+			h.Config.Named = func() (string, error) {
+				return named + "portcullis_z{tenant=\"acme\",channel=\"globex:room\"} 1\n", nil
+			}
+		}},
+		{"the tenants' page has what a user chose", "metrics", doctor.Broken, func(_ *testing.T, h *house) {
+			var user string
+			join := h.Config.Join
+			h.Config.Join = func(t *realm.Tenant, p *auth.Principal, place *limit.Place, connection string, s hub.Subscriber) doctor.Member {
+				user = p.User
+				return join(t, p, place, connection, s)
+			}
+			h.Config.Named = func() (string, error) { return named + "portcullis_z{tenant=\"" + user + "\"} 1\n", nil }
+		}},
+		{"the tenants' page cannot be read", "metrics", doctor.Unproven, func(_ *testing.T, h *house) {
+			h.Config.Named = func() (string, error) { return "", errors.New("no page") }
 		}},
 		{"a metric has what a user chose", "metrics", doctor.Broken, func(_ *testing.T, h *house) {
 			var user string

@@ -38,20 +38,27 @@ func snapshot(v *visit) {
 	}
 }
 
-// metrics tries the wall of that name. A tenant may be called like a word of the program's own: such a word stands there when nothing has happened too.
+// metrics tries the wall of that name.
 func metrics(v *visit) {
-	said, err := v.config.Metrics()
+	v.page("/metrics", v.config.Metrics, v.config.Quiet, func(string) bool { return false })
+	v.page("/metrics/tenants", v.config.Named, v.config.QuietNamed, func(label string) bool { return strings.HasPrefix(label, `tenant="`) })
+}
+
+// page looks for what no label of a page may have, but for those that may name a tenant. A tenant may be called like a word of the program's own: such a word stands
+// there when nothing has happened too.
+func (v *visit) page(path string, scrape, quiet func() (string, error), may func(label string) bool) {
+	said, err := scrape()
 	if err != nil {
-		v.unproven("/metrics: %v", err)
+		v.unproven("%s: %v", path, err)
 		return
 	}
-	quiet, err := v.config.Quiet()
+	before, err := quiet()
 	if err != nil {
-		v.unproven("/metrics: %v", err)
+		v.unproven("%s: %v", path, err)
 		return
 	}
 	known := make(map[string]bool)
-	for label := range labels(quiet) {
+	for label := range labels(before) {
 		known[label] = true
 	}
 	ids := make(map[string]bool)
@@ -63,12 +70,12 @@ func metrics(v *visit) {
 		if known[label] {
 			continue
 		}
-		if id, ok := namesOne(label, ids); ok {
-			v.broken("/metrics has the label %s, which names tenant %s", label, id)
+		if id, ok := namesOne(label, ids); ok && !may(label) {
+			v.broken("%s has the label %s, which names tenant %s", path, label, id)
 		}
 		for _, m := range v.meetings {
 			if strings.Contains(label, m.sides[0].principal.User) {
-				v.broken("/metrics has the label %s, which a user has chosen", label)
+				v.broken("%s has the label %s, which a user has chosen", path, label)
 			}
 		}
 	}

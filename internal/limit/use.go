@@ -1,10 +1,10 @@
 package limit
 
 // Whole lists the quotas of a tenant as a whole: of these, how much is used can be told.
-var Whole = []Quota{Connections, ConnectionsPerSecond, Subscriptions, Channels, MessagesPerSecond, BytesPerSecond, Outbox}
+var Whole = [...]Quota{Connections, ConnectionsPerSecond, Subscriptions, Channels, MessagesPerSecond, BytesPerSecond, Outbox}
 
 // Quotas lists every quota, for label sets that are created at zero.
-var Quotas = []Quota{
+var Quotas = [...]Quota{
 	Connections, ConnectionsPerUser, ConnectionsPerSecond, Subscriptions, SubscriptionsPerConnection, Channels,
 	MessagesPerSecond, MessagesPerSecondPerUser, MessagesPerSecondPerConnection, BytesPerSecond, BytesPerSecondPerConnection, Outbox,
 }

@@ -5,9 +5,16 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"portcullis/internal/limit"
+	"portcullis/internal/metrics"
+	"portcullis/internal/metrics/tenants"
+	"portcullis/internal/realm"
+	"portcullis/internal/tenant"
 )
 
 var update = flag.Bool("update", false, "write docs/metrics.md anew")
@@ -16,14 +23,28 @@ const document = "../../docs/metrics.md"
 
 const head = `# Metrics
 
-What ` + "`/metrics`" + ` on the administrators' listener says, besides Go's own ` + "`go_*` and `process_*`" + `. This page is generated from the program:
-` + "`go generate ./internal/metrics`" + `.
+What ` + "`/metrics` and `/metrics/tenants`" + ` on the administrators' listener say, besides Go's own ` + "`go_*` and `process_*`" + `. This page is generated from the
+program: ` + "`go generate ./internal/metrics`" + `.
+
+## /metrics
 
 Every series exists from the start, at zero until something is counted, but for what the table says otherwise. Every label value stands in the
 program: none comes from a client, and none names a tenant, a user or a channel. The value ` + "`other`" + ` is for what should not exist; where it
 grows, please report it.
 
-| metric | type | labels | what it says |
+` + table
+
+const tenantsHead = `
+## /metrics/tenants
+
+What each tenant uses and meets on this node. The label **tenant** is a tenant's id, or ` + "`_other`" + `: all those together that have no series of their own. As many tenants are named as
+` + "`metrics.tenants`" + ` says (200, if it says nothing): all, as long as there are no more; else whoever is busy first. A tenant keeps its series while it is configured, and what
+happened before it was named stays in ` + "`_other`" + `, as what happened to a tenant without a name that is gone. So no counter ever goes down, and the sum over all tenants counts everything
+once. The other labels stand in the program. Nothing here comes from a client.
+
+` + table
+
+const table = `| metric | type | labels | what it says |
 |---|---|---|---|
 `
 
@@ -47,12 +68,28 @@ func TestTheDocumentListsEveryMetric(t *testing.T) {
 func generate(t *testing.T) string {
 	m := newMetrics()
 	m.TLS().CertificateLoaded(notAfter)
-	families, err := m.Gatherer().Gather()
+	r := tenants.New(tenants.Config{Tenants: func() []*realm.Tenant { return []*realm.Tenant{everything(t)} }, Named: 1})
+	return head + rows(t, m.Page) + tenantsHead + rows(t, metrics.NewPage(r))
+}
+
+// everything is a tenant that has a limit of everything.
+func everything(t *testing.T) *realm.Tenant {
+	t.Helper()
+	var all limit.Limits
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[limit.Limits]()) {
+		reflect.ValueOf(&all).Elem().FieldByIndex(f.Index).SetInt(10)
+	}
+	return &realm.Tenant{ID: tenant.MustParse("acme"), Account: limit.NewTenant(all), Counts: new(realm.Counts)}
+}
+
+// rows writes a line for each family of ours.
+func rows(t *testing.T, p metrics.Page) string {
+	t.Helper()
+	families, err := p.Gatherer().Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var b strings.Builder
-	b.WriteString(head)
 	for _, f := range families {
 		if !strings.HasPrefix(f.GetName(), "portcullis_") {
 			continue
@@ -70,7 +107,7 @@ func generate(t *testing.T) string {
 		var labels []string
 		for _, name := range names {
 			said := ""
-			if f.GetName() != "portcullis_build_info" {
+			if f.GetName() != "portcullis_build_info" && name != "tenant" {
 				slices.Sort(values[name])
 				said = ": " + strings.Join(slices.Compact(values[name]), " ")
 			}

@@ -3,4 +3,4 @@ package metrics
 import "github.com/prometheus/client_golang/prometheus"
 
 // Gatherer lets tests read what a scrape would.
-func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
+func (p Page) Gatherer() prometheus.Gatherer { return p.registry }

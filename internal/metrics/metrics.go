@@ -1,12 +1,12 @@
 // Package metrics counts what the gateway does, for Prometheus. It implements the observers of the floors below.
 //
-// Every label value stands in the program, in the tables of the packages that own them: none comes from a client, a tenant or a file. Every series
+// Every label value stands in the program, in the tables of the packages that own them: none comes from a client, a tenant or a file. What names tenants is a page of
+// its own, see [portcullis/internal/metrics/tenants]. Every series
 // exists, at zero, from the start, so that a rate sees the first event. What hot paths count is found once, here, and then only
 // looked up: no observer's method takes a lock, waits or allocates, unless its comment says so.
 package metrics
 
 import (
-	"net/http"
 	"regexp"
 	"runtime"
 	"time"
@@ -14,7 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promauto"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"portcullis/internal/audit"
 	"portcullis/internal/auth/jwt/jwks"
@@ -48,8 +47,9 @@ type Build struct {
 
 // Metrics is everything that one node counts.
 type Metrics struct {
+	Page // what it tells
+
 	// Set by New, then read-only.
-	registry *prometheus.Registry
 	ready    prometheus.Gauge
 	draining prometheus.Gauge
 	hub      hubObserver
@@ -64,6 +64,7 @@ type Metrics struct {
 	reloads  reloads
 
 	candidates candidateObserver
+	tenants    tenantsObserver
 
 	verifications counters[Verified]
 }
@@ -84,7 +85,7 @@ func New(b Build, dialects []wire.Dialect) *Metrics {
 	}, []string{"version", "revision", "goversion"}).WithLabelValues(b.Version, b.Revision, runtime.Version()).Set(1)
 	decided, sent := newDecisions(f), newSent(f)
 	return &Metrics{
-		registry: registry,
+		Page:     Page{registry},
 		ready:    newGauge(f, "ready", "1 while the node answers that it is ready, else 0."),
 		draining: newGauge(f, "draining", "1 from the moment that the node was asked to stop. Few nodes should be at 1 at the same time."),
 		hub:      newHub(f, decided, sent),
@@ -99,6 +100,7 @@ func New(b Build, dialects []wire.Dialect) *Metrics {
 		reloads:  newReloads(f),
 
 		candidates: newCandidates(f),
+		tenants:    newTenants(f),
 
 		verifications: newVerifications(f),
 	}
@@ -146,14 +148,3 @@ func (m *Metrics) Keys() jwks.Observer { return m.keys }
 
 // Lobby hears of connections that have no session yet.
 func (m *Metrics) Lobby() limit.LobbyObserver { return &m.lobby }
-
-// Handler answers a scrape, as OpenMetrics where the scraper wants it. Scrapes that come at the same moment share one collection, and those beyond
-// scrapesAtOnce are answered 503. Who may ask is the caller's to decide.
-func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
-		EnableOpenMetrics:   true,
-		CoalesceGather:      true,
-		MaxRequestsInFlight: scrapesAtOnce,
-		Timeout:             scrapeBy,
-	})
-}

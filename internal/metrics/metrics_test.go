@@ -186,6 +186,12 @@ func TestAnEventMovesItsSeriesAndNoOther(t *testing.T) {
 			"handshakes_total{fault=server,reason=keys_unavailable,result=rejected}": 1, "handshake_duration_seconds_count{result=rejected}": 1,
 		}},
 
+		{"two tenants are near a limit, and one reached another", func(m *metrics.Metrics) {
+			m.Tenants().Near(limit.Connections, 2)
+			m.Tenants().Met(limit.MessagesPerSecondPerUser, 7)
+			m.Tenants().Unnamed()
+		}, want{"tenants_near_limit{limit=connections}": 2, "limit_refusals_total{limit=messages_per_second_per_user}": 7, "metric_label_overflow_total": 1}},
+
 		{"strangers come and go", func(m *metrics.Metrics) {
 			m.Lobby().Waiting(1)
 			m.Lobby().Waiting(1)

@@ -7,12 +7,13 @@ import (
 	"portcullis/internal/hub"
 	"portcullis/internal/limit"
 	"portcullis/internal/metrics"
+	"portcullis/internal/metrics/tenants"
 	"portcullis/internal/realm"
 	"portcullis/internal/session"
 	"portcullis/internal/wire"
 )
 
-// newDoctor makes what examines this node: what runs here, and nothing that was made for it, but for one metrics page on which nothing has happened.
+// newDoctor makes what examines this node: what runs here, and nothing that was made for it, but for metrics pages on which nothing has happened.
 func (n *Node) newDoctor(dialects []wire.Dialect) *doctor.Doctor {
 	return doctor.New(doctor.Config{
 		Tenants: func() []*realm.Tenant { return n.realms.Current().Tenants() },
@@ -26,8 +27,10 @@ func (n *Node) newDoctor(dialects []wire.Dialect) *doctor.Doctor {
 		Live: func(f func(*auth.Principal)) {
 			n.gateway.Roster().Each(func(s *session.Session) { f(s.Principal()) })
 		},
-		Metrics: n.metrics.Scrape,
-		Quiet:   metrics.New(n.options.Version, dialects).Scrape,
-		Log:     n.log,
+		Metrics:    n.metrics.Scrape,
+		Quiet:      metrics.New(n.options.Version, dialects).Scrape,
+		Named:      n.page.Scrape,
+		QuietNamed: metrics.NewPage(tenants.New(tenants.Config{Tenants: func() []*realm.Tenant { return nil }})).Scrape,
+		Log:        n.log,
 	})
 }

@@ -30,6 +30,7 @@ import (
 	"portcullis/internal/limit"
 	"portcullis/internal/listen"
 	"portcullis/internal/metrics"
+	"portcullis/internal/metrics/tenants"
 	"portcullis/internal/realm"
 	"portcullis/internal/session"
 	"portcullis/internal/wire"
@@ -57,6 +58,8 @@ type Node struct {
 	config   *config.Config // without its tenants, which change
 	log      *slog.Logger
 	metrics  *metrics.Metrics
+	tenants  *tenants.Register
+	page     metrics.Page // of the tenants
 	realms   *realm.Registry
 	engine   *memory.Broker
 	audit    *audit.Log
@@ -102,6 +105,10 @@ func New(o Options) (*Node, []config.Problem) {
 	n.reloading.seen = watch.Look(n.watched())
 	n.options.Config = nil
 	m.Configured(len(o.Config.Tenants), false)
+	n.tenants = tenants.New(tenants.Config{
+		Tenants: func() []*realm.Tenant { return n.realms.Current().Tenants() }, Named: int(o.Config.Metrics.Tenants), Observer: m.Tenants(), Log: o.Log,
+	})
+	n.page = metrics.NewPage(n.tenants)
 	if o.Audit == nil {
 		o.Audit = io.Discard
 	}
@@ -208,6 +215,7 @@ func (n *Node) adminHandler(address string) (http.Handler, error) {
 		Address: address,
 		Names:   n.config.Admin.Names,
 		Metrics: n.metrics.Handler(),
+		Tenants: n.page.Handler(),
 		Ready:   n.Ready,
 		Started: n.listening.Load,
 		Operations: &admin.Operations{
@@ -265,6 +273,7 @@ func (n *Node) Run(ctx context.Context) error {
 	all.Go(func() error { return n.remember(failed) })
 	all.Go(func() error { n.realms.Run(failed, n.listed); return nil })
 	all.Go(func() error { n.tidy(failed); return nil })
+	all.Go(func() error { n.tenants.Run(failed); return nil })
 	all.Go(func() error { n.watch(failed); return nil })
 	select { // nobody is let in before a message can be, and before it is known who must not
 	case <-n.ledger.Ready():

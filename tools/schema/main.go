@@ -88,6 +88,8 @@ func word(t reflect.Type) *jsonschema.Schema {
 		return size
 	case reflect.TypeFor[config.Limit]():
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "integer", Minimum: "1", Maximum: "1000000000"}, unlimited}}
+	case reflect.TypeFor[config.Count]():
+		return &jsonschema.Schema{Type: "integer", Minimum: "1"}
 	case reflect.TypeFor[config.ByteLimit]():
 		return &jsonschema.Schema{OneOf: append(size.OneOf, unlimited)}
 	}
@@ -153,6 +155,9 @@ func describe(property *jsonschema.Schema, f reflect.StructField) {
 		for _, w := range strings.Split(words, ",") {
 			enum.Enum = append(enum.Enum, w)
 		}
+	}
+	if most := f.Tag.Get("max"); most != "" && f.Type == reflect.TypeFor[config.Count]() {
+		property.Maximum = json.Number(most)
 	}
 	if isList && f.Tag.Get("min") == "1" {
 		one := uint64(1)

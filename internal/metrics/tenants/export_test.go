@@ -1,0 +1,4 @@
+package tenants
+
+// Look is one look of Run.
+var Look = (*Register).look
