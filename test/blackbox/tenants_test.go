@@ -109,6 +109,7 @@ type options struct {
 	admission string
 	engine    string // entries of broker
 	proxy     string // entries of proxy; files of it stand in tenants/
+	metrics   string // entries of metrics
 	// core is the one core that the gateway runs on, where it is to leave others alone.
 	core string
 	// watch takes what is written into the folder by itself; mounted puts the tenants there as Kubernetes does.
@@ -187,6 +188,9 @@ func (o options) write(t *testing.T, folder string) string {
 	}
 	if o.proxy != "" {
 		engine += "proxy:\n" + indent(o.proxy)
+	}
+	if o.metrics != "" {
+		engine += "metrics:\n" + indent(o.metrics)
 	}
 	admission := o.admission
 	if admission == "" {
