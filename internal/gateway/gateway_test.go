@@ -67,7 +67,7 @@ func (*tally) Unsubscribed(hub.Ending)                                        {}
 func (*tally) Delivered(*hub.Batch)                                           {}
 func (*tally) Subscriptions(int)                                              {}
 func (*tally) Channels(int)                                                   {}
-func (*tally) Opened(string)                                                  {}
+func (*tally) Opened(string, string, string, *auth.Principal)                 {}
 func (*tally) Received(wire.Verb, int)                                        {}
 func (*tally) Sent(string, int)                                               {}
 func (*tally) Refused(wire.Verb, wire.Code)                                   {}

@@ -29,6 +29,7 @@ type Hub struct {
 	// Set by New, then read-only.
 	broker   broker.Broker
 	observer Observer
+	follower Follower
 	log      *slog.Logger
 	seed     maphash.Seed
 	slices   int // how many goroutines may deliver one batch
@@ -63,6 +64,30 @@ type Observer interface {
 	Channels(change int)
 }
 
+// Follower hears who does what on which channel. Its methods must not wait; locks of the hub are held during most of them, so they call nothing of it.
+//
+// What one connection does is told in its order, and so is what becomes of one channel; of what several publish on one channel at once, only the position
+// says which came first.
+type Follower interface {
+	// Subscribed and Unsubscribed are a subscription of a connection of p's that began and ended. Every one that began ends, with its connection at the latest.
+	Subscribed(p *auth.Principal, connection string, name channel.Name)
+	Unsubscribed(p *auth.Principal, connection string, name channel.Name, why Ending)
+	// Occupied and Vacated are a channel that has its first subscriber on this node, and has none any more.
+	Occupied(ref channel.Ref)
+	Vacated(ref channel.Ref)
+	// Published is a message that the engine has, with its position. It must not be changed.
+	Published(m message.Message)
+}
+
+// nobody follows a hub that nobody follows.
+type nobody struct{}
+
+func (nobody) Subscribed(*auth.Principal, string, channel.Name)           {}
+func (nobody) Unsubscribed(*auth.Principal, string, channel.Name, Ending) {}
+func (nobody) Occupied(channel.Ref)                                       {}
+func (nobody) Vacated(channel.Ref)                                        {}
+func (nobody) Published(message.Message)                                  {}
+
 // Subscriber takes what a channel says.
 type Subscriber interface {
 	// Dialect says how; it is always the same.
@@ -84,12 +109,15 @@ const (
 
 // New returns a hub over an engine. Run moves it.
 func New(b broker.Broker, o Observer, log *slog.Logger) *Hub {
-	h := &Hub{broker: b, observer: o, log: log, seed: maphash.MakeSeed(), slices: runtime.GOMAXPROCS(0), reached: make(chan struct{})}
+	h := &Hub{broker: b, observer: o, follower: nobody{}, log: log, seed: maphash.MakeSeed(), slices: runtime.GOMAXPROCS(0), reached: make(chan struct{})}
 	for i := range h.rooms {
 		h.rooms[i].rooms = make(map[channel.Ref]*room)
 	}
 	return h
 }
+
+// Follow lets f hear what members do. It is called before the first one joins.
+func (h *Hub) Follow(f Follower) { h.follower = f }
 
 // OnCommand lets f hear the commands of one kind that any node gives to the engine. It is called before Run; f must return quickly.
 func (h *Hub) OnCommand(kind string, f func(data []byte)) {
@@ -142,10 +170,10 @@ func (s *shard) find(ref channel.Ref) *room {
 }
 
 // join adds a subscription to the room of its channel, and makes the room where it is the first; a makes an account of both, for a member that has so
-// many subscriptions. confirm runs once nothing can fail, before the first delivery. What it writes to the client keeps nobody waiting but those of the same room:
+// many subscriptions. f hears of the room. confirm runs once nothing can fail, before the first delivery. What it writes to the client keeps nobody waiting but those of the same room:
 // a shard is shared by all tenants.
-func (h *Hub) join(ref channel.Ref, a *limit.Tenant, has int, s *Subscription, confirm func()) *wire.Fault {
-	r, fault := h.shard(ref).enter(h, ref, a, has)
+func (h *Hub) join(ref channel.Ref, a *limit.Tenant, has int, s *Subscription, f Follower, confirm func()) *wire.Fault {
+	r, fault := h.shard(ref).enter(h, ref, a, has, f)
 	if fault != nil {
 		return fault
 	}
@@ -156,7 +184,7 @@ func (h *Hub) join(ref channel.Ref, a *limit.Tenant, has int, s *Subscription, c
 }
 
 // enter takes a place in the room of a channel, which it makes where nobody has one.
-func (s *shard) enter(h *Hub, ref channel.Ref, a *limit.Tenant, has int) (*room, *wire.Fault) {
+func (s *shard) enter(h *Hub, ref channel.Ref, a *limit.Tenant, has int, f Follower) (*room, *wire.Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.rooms[ref]
@@ -171,9 +199,10 @@ func (s *shard) enter(h *Hub, ref channel.Ref, a *limit.Tenant, has int) (*room,
 			a.Unsubscribe(true)
 			return nil, &wire.Fault{Code: wire.Unavailable, Message: "the engine cannot be reached", Retry: time.Second}
 		}
-		r = &room{ref: ref, account: a}
+		r = &room{ref: ref, account: a, follower: f}
 		s.rooms[ref] = r
 		h.observer.Channels(1)
+		f.Occupied(ref)
 	}
 	r.places++
 	return r, nil
@@ -199,4 +228,5 @@ func (s *shard) leave(h *Hub, r *room) {
 	delete(s.rooms, r.ref)
 	_ = h.broker.Interest(nil, []channel.Ref{r.ref}) // an engine that cannot be told sends what nobody hears
 	h.observer.Channels(-1)
+	r.follower.Vacated(r.ref)
 }

@@ -25,6 +25,7 @@ type Member struct {
 	place      *limit.Place
 	connection string
 	subscriber Subscriber
+	aside      bool
 
 	// Guarded by mu, which nobody holds while anything waits. It is taken before the locks of shards and rooms.
 	mu            sync.Mutex
@@ -48,12 +49,26 @@ func (h *Hub) Join(t *realm.Tenant, p *auth.Principal, place *limit.Place, conne
 	return &Member{hub: h, rights: rights{t, p}, place: place, connection: connection, subscriber: s}
 }
 
+// Aside lets the hub's follower hear nothing of the member: it examines, and stands for nobody. It is called before anything else, and returns the member.
+func (m *Member) Aside() *Member {
+	m.aside = true
+	return m
+}
+
+func (m *Member) follower() Follower {
+	if m.aside {
+		return nobody{}
+	}
+	return m.hub.follower
+}
+
 // Leave ends all subscriptions.
 func (m *Member) Leave() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for s := range m.subscriptions.all() {
 		m.hub.leave(s)
+		m.follower().Unsubscribed(m.rights.principal, m.connection, s.room.ref.Name, WithConnection)
 	}
 	m.subscriptions = subscriptions{}
 }
@@ -116,15 +131,17 @@ func (m *Member) Publish(ctx context.Context, name string, data []byte) *wire.Fa
 			return fault
 		}
 	}
-	_, err = m.hub.broker.Publish(ctx, message.Message{
+	told := message.Message{
 		Channel: ref,
 		From:    message.Sender{User: user, Connection: m.connection},
 		Time:    time.Now(),
 		Data:    bytes.Clone(data),
-	}, broker.Keep{})
+	}
+	told.Position, err = m.hub.broker.Publish(ctx, told, broker.Keep{})
 	if err != nil {
 		return &wire.Fault{Code: wire.Unavailable, Message: "the engine did not take the message", Retry: time.Second}
 	}
+	m.follower().Published(told)
 	return nil
 }
 
@@ -179,10 +196,11 @@ func (m *Member) subscribe(ref channel.Ref, since *message.Position, strict bool
 		from = &wire.Recovery{Reason: "no_history"}
 	}
 	s := &Subscription{subscriber: m.subscriber}
-	if fault := m.hub.join(ref, m.rights.tenant.Account, m.subscriptions.len(), s, func() { confirm(from) }); fault != nil {
+	if fault := m.hub.join(ref, m.rights.tenant.Account, m.subscriptions.len(), s, m.follower(), func() { confirm(from) }); fault != nil {
 		return fault
 	}
 	m.subscriptions.add(s)
+	m.follower().Subscribed(m.rights.principal, m.connection, ref.Name)
 	return nil
 }
 
@@ -199,6 +217,7 @@ func (m *Member) Unsubscribe(name string) *wire.Fault {
 		return &wire.Fault{Code: wire.NotSubscribed, Message: "there is no subscription to " + name}
 	}
 	settled := m.hub.leave(s)
+	m.follower().Unsubscribed(m.rights.principal, m.connection, n, ByClient)
 	m.mu.Unlock()
 	if settled != nil {
 		<-settled

@@ -16,9 +16,12 @@ const (
 	ByClient  Ending = "client"  // who unsubscribed
 	ByRefresh Ending = "refresh" // the new credential gives no right to it
 	ByPolicy  Ending = "policy"  // the tenant's rules give no right to it any more
+
+	// WithConnection is the ending of those that live as long as their connection. Only a follower hears of it.
+	WithConnection Ending = "connection"
 )
 
-// Endings lists every ending, for label sets that are created at zero.
+// Endings lists every ending before a connection's, for label sets that are created at zero.
 var Endings = []Ending{ByClient, ByRefresh, ByPolicy}
 
 // Loss is subscriptions that a member lost. It has left their rooms, and must be told of them.
@@ -81,6 +84,7 @@ func (m *Member) renew(p *auth.Principal, tenants func(tenant.ID) *realm.Tenant)
 			loss.settled = append(loss.settled, settled)
 		}
 		m.hub.observer.Unsubscribed(why)
+		m.follower().Unsubscribed(m.rights.principal, m.connection, t.name, why)
 	}
 	return loss, all
 }

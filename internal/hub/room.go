@@ -30,8 +30,9 @@ const (
 // room is one channel's subscribers on this node and what they have not been given yet.
 type room struct {
 	// Set when it is made, then read-only.
-	ref     channel.Ref
-	account *limit.Tenant
+	ref      channel.Ref
+	account  *limit.Tenant
+	follower Follower
 
 	// Guarded by the shard's mu.
 	places int // of members, also of those who are coming or going

@@ -92,7 +92,7 @@ func codes() rows[int] {
 }
 
 // Opened implements [session.Observer].
-func (c *connections) Opened(protocol string) {
+func (c *connections) Opened(_, _, protocol string, _ *auth.Principal) {
 	c.live.Inc()
 	c.opened.of(protocol).Inc()
 }

@@ -126,7 +126,7 @@ func TestAnEventMovesItsSeriesAndNoOther(t *testing.T) {
 			m.Hub().Channels(1)
 		}, want{"subscriptions": 1, "channels": 1}},
 
-		{"a connection", func(m *metrics.Metrics) { m.Sessions().Opened("portcullis.echo.v1") }, want{
+		{"a connection", func(m *metrics.Metrics) { m.Sessions().Opened("c_1", "", "portcullis.echo.v1", &auth.Principal{}) }, want{
 			"connections": 1, "connections_opened_total{protocol=portcullis.echo.v1}": 1,
 		}},
 		{"a request", func(m *metrics.Metrics) { m.Sessions().Received(wire.Subscribe, 70) }, want{
@@ -280,7 +280,7 @@ func TestAStrangersWordNeverBecomesALabel(t *testing.T) {
 		m.Hub().Decided(acl.Action(200), acl.Decision{Allowed: true, Basis: acl.ExplicitAllow})
 		m.Hub().Decided(acl.Publish, acl.Decision{Allowed: true, Basis: acl.NoMatch}) // contradicts itself
 		m.Hub().Decided(acl.Publish, acl.Decision{Basis: evil})
-		m.Sessions().Opened(evil)
+		m.Sessions().Opened("c_1", "", evil, &auth.Principal{})
 		m.Sessions().Received(evil, 0)
 		m.Sessions().Sent(evil, 0)
 		m.Sessions().Refused(evil, wire.Forbidden)
@@ -429,7 +429,7 @@ func TestAScrape(t *testing.T) {
 func TestTwoNodesShareNothing(t *testing.T) {
 	a, b := newMetrics(), newMetrics()
 	before := read(t, b)
-	a.Sessions().Opened("portcullis.v1.json")
+	a.Sessions().Opened("c_1", "", "portcullis.v1.json", &auth.Principal{})
 	a.Hub().Channels(1)
 	if got := moved(before, read(t, b)); len(got) != 0 {
 		t.Errorf("the other node moved %v", got)

@@ -18,7 +18,7 @@ func (n *Node) newDoctor(dialects []wire.Dialect) *doctor.Doctor {
 	return doctor.New(doctor.Config{
 		Tenants: func() []*realm.Tenant { return n.realms.Current().Tenants() },
 		Join: func(t *realm.Tenant, p *auth.Principal, place *limit.Place, connection string, s hub.Subscriber) doctor.Member {
-			return n.hub.Join(t, p, place, connection, s)
+			return n.hub.Join(t, p, place, connection, s).Aside()
 		},
 		Dialect: dialects[0],
 		Engine:  n.engine,

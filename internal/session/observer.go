@@ -10,7 +10,8 @@ import (
 
 // Observer hears what sessions do. Its methods must not wait.
 type Observer interface {
-	Opened(protocol string)
+	// Opened is a connection, from remote and p's, that was let in.
+	Opened(id, remote, protocol string, p *auth.Principal)
 	// Received is one request; verb is empty for one that could not be read.
 	Received(verb wire.Verb, bytes int)
 	// Sent is one frame of the connection's own: one of [Kinds]. Messages are the hub's to count.

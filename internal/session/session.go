@@ -114,7 +114,7 @@ func New(h *Host, c Config) *Session {
 	}
 	s.member = c.Join(s)
 	s.socket.OnPong(s.ponged)
-	h.observer.Opened(s.dialect.Subprotocol())
+	h.observer.Opened(s.id, s.remote, s.dialect.Subprotocol(), c.Principal)
 	return s
 }
 

@@ -43,7 +43,7 @@ type book struct {
 	served  int // requests to publish
 }
 
-func (b *book) Opened(string) {}
+func (b *book) Opened(string, string, string, *auth.Principal) {}
 func (b *book) Received(v wire.Verb, _ int) {
 	if v == wire.Publish {
 		b.mu.Lock()
