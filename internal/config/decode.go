@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -76,33 +77,32 @@ func (d *decoder) value(path string, n ast.Node, v reflect.Value, tag reflect.St
 
 // mapping decodes a struct. A nil node is a mapping that the file leaves out: all defaults.
 func (d *decoder) mapping(path string, n ast.Node, v reflect.Value) {
+	of := shapeOf(v.Type())
 	m, ok := n.(*ast.MappingNode)
 	if n != nil && !ok {
-		d.fail(path, "must be a mapping of %s, not %s", strings.Join(keysOf(v.Type()), ", "), kindOf(n))
+		d.fail(path, "must be a mapping of %s, not %s", strings.Join(of.keys, ", "), kindOf(n))
 	}
 	if m != nil {
-		d.known(path, m, keysOf(v.Type()))
+		d.known(path, m, of.keys)
 	}
-	for i := range v.NumField() {
-		field, into := v.Type().Field(i), v.Field(i)
-		key := field.Tag.Get("yaml")
-		if key == "-" {
-			continue
+	for i := range of.fields {
+		field, into := &of.fields[i], v.Field(of.fields[i].index)
+		if field.preset.IsValid() {
+			into.Set(field.preset)
 		}
-		preset(into, field.Tag)
 		var child ast.Node
 		if m != nil {
-			child, _ = lookup(m, key)
+			child, _ = lookup(m, field.key)
 		}
 		switch {
 		case child != nil:
-			d.value(join(path, key), child, into, field.Tag)
-		case field.Tag.Get("required") != "":
+			d.value(join(path, field.key), child, into, field.tag)
+		case field.required:
 			if m != nil {
-				d.fail(join(path, key), "is missing; it has no default, so give it a value")
+				d.fail(join(path, field.key), "is missing; it has no default, so give it a value")
 			}
 		case into.Kind() == reflect.Struct:
-			d.mapping(join(path, key), nil, into)
+			d.mapping(join(path, field.key), nil, into)
 		}
 	}
 }
@@ -136,9 +136,12 @@ func (d *decoder) list(path string, n ast.Node, v reflect.Value, tag reflect.Str
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(seq.Values), len(seq.Values)))
-	item := reflect.StructTag(fmt.Sprintf("enum:%q", tag.Get("enum")))
+	var item reflect.StructTag
+	if words := tag.Get("enum"); words != "" {
+		item = reflect.StructTag(fmt.Sprintf("enum:%q", words))
+	}
 	for i, child := range seq.Values {
-		d.value(fmt.Sprintf("%s[%d]", path, i), child, v.Index(i), item)
+		d.value(path+"["+strconv.Itoa(i)+"]", child, v.Index(i), item)
 	}
 }
 
@@ -168,15 +171,4 @@ func (d *decoder) pairs(path string, n ast.Node, v reflect.Value) {
 			v.SetMapIndex(reflect.ValueOf(key), reflect.ValueOf(s))
 		}
 	}
-}
-
-// keysOf lists the keys of a struct in the order of the manual.
-func keysOf(t reflect.Type) []string {
-	var keys []string
-	for i := range t.NumField() {
-		if key := t.Field(i).Tag.Get("yaml"); key != "-" {
-			keys = append(keys, key)
-		}
-	}
-	return keys
 }

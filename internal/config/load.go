@@ -2,9 +2,7 @@ package config
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -109,9 +107,7 @@ func (c *Config) folder(last *Config) (tenants []Tenant, problems []Problem) {
 		all.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(entries); i = int(next.Add(1)) - 1 {
 				path := filepath.Join(string(c.TenantsDir), entries[i].Name())
-				if faults[i] = special(path); faults[i] == nil {
-					read[i], faults[i] = tenantFile(path, known[path])
-				}
+				read[i], faults[i] = tenantFile(path, known[path])
 			}
 		})
 	}
@@ -125,18 +121,9 @@ func (c *Config) folder(last *Config) (tenants []Tenant, problems []Problem) {
 	return tenants, problems
 }
 
-// special refuses what is no file in a folder of files: a pipe to which nobody writes would hold up everybody who reloads, for ever.
-func special(path string) []Problem {
-	info, err := os.Stat(path)
-	if err != nil || info.IsDir() || info.Mode().IsRegular() { // reading says what is wrong with the first two
-		return nil
-	}
-	return []Problem{{File: path, Line: 1, Column: 1, Message: fmt.Sprintf("is no file but %v; take it out of the folder of the tenants", info.Mode().Type())}}
-}
-
 // tenantFile reads the file of the tenant that is called as it is, unless last was read from the same text.
 func tenantFile(path string, last *Tenant) (t Tenant, problems []Problem) {
-	data, err := read(path)
+	data, err := readOf(path)
 	if err != nil {
 		return t, []Problem{unreadable(path, err)}
 	}
@@ -182,34 +169,4 @@ func firsts(tenants []Tenant) []Tenant {
 		known[t.ID] = true
 		return again
 	})
-}
-
-// read returns a file of at most maxFile bytes.
-func read(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(data) > maxFile {
-		err = fmt.Errorf("it has more than %v; a configuration file has at most that, split the tenants into tenants_dir", Size(maxFile))
-	}
-	return data, err
-}
-
-// unreadable is the problem of a file of which nothing can be used.
-func unreadable(name string, err error) Problem {
-	if e, ok := errors.AsType[*syntaxError](err); ok {
-		return Problem{File: name, Line: e.line, Column: e.column, Message: e.message}
-	}
-	return Problem{File: name, Line: 1, Column: 1, Message: fmt.Sprintf("cannot be read: %v", reason(err))}
-}
-
-// reason is err without the path, which the problem names already.
-func reason(err error) error {
-	if e, ok := errors.AsType[*os.PathError](err); ok {
-		return e.Err
-	}
-	return err
 }

@@ -40,6 +40,7 @@ type builder struct {
 	options  Options
 	previous *Snapshot
 	problems []config.Problem
+	compiled []compiled // of each tenant
 
 	snapshot    *Snapshot
 	issuers     []jwt.Issuer
@@ -60,8 +61,9 @@ func Build(c *config.Config, o Options) (*Snapshot, []config.Problem) {
 	b.snapshot = &Snapshot{
 		options: b.options, tenants: make(map[tenant.ID]*Tenant, len(c.Tenants)), origins: make(map[string]struct{}), sources: make(map[origin]*jwks.Source),
 	}
+	b.policies()
 	for i := range c.Tenants {
-		b.tenant(&c.Tenants[i])
+		b.tenant(&c.Tenants[i], &b.compiled[i])
 	}
 	b.snapshot.sort()
 	b.verifiers()
@@ -73,7 +75,7 @@ func Build(c *config.Config, o Options) (*Snapshot, []config.Problem) {
 
 func (b *builder) add(p config.Problem) { b.problems = append(b.problems, p) }
 
-func (b *builder) tenant(c *config.Tenant) {
+func (b *builder) tenant(c *config.Tenant, rules *compiled) {
 	id, err := tenant.Parse(c.ID)
 	if err != nil {
 		b.add(c.Problem("id", "%v", err))
@@ -83,29 +85,29 @@ func (b *builder) tenant(c *config.Tenant) {
 		b.add(c.Problem("id", "tenant %s is configured twice; ids are unique", id))
 		return
 	}
-	t := &Tenant{ID: id, origins: make(map[string]struct{}, len(c.Origins)), config: c, limits: limitsOf(c.Limits)}
+	t := &Tenant{ID: id, origins: make(map[string]struct{}, len(c.Origins)), config: c, limits: limitsOf(c.Limits), Policy: rules.policy, candidate: rules.candidate}
 	for _, origin := range c.Origins {
 		t.origins[origin] = struct{}{}
 		b.snapshot.origins[origin] = struct{}{}
 	}
 	b.snapshot.tenants[id] = t
-	was := b.previous.tenants[id]
-	if was != nil {
+	if was := b.previous.tenants[id]; was != nil {
 		t.Account, t.Counts = was.Account, was.Counts
 	} else {
 		t.Account, t.Counts = limit.NewTenant(t.limits), new(Counts)
 	}
-	if was != nil && was.config.Same(c) { // the same rules answer the same tests
-		t.Policy, t.candidate = was.Policy, was.candidate
-	} else {
-		b.policy(c, t)
+	if rules.trial != nil {
+		t.candidate = newCandidate(rules.trial, t.Counts, b.options.Log, b.options.Candidates)
 	}
+	b.problems = append(b.problems, rules.problems...)
 	first := len(b.issuers)
 	for i, issuer := range c.Issuers {
 		b.issuer(c, id, i)
 		t.TokenLife = max(t.TokenLife, time.Duration(issuer.MaxLifetime)+2*time.Duration(issuer.Leeway)) // of a clock that is ahead, and until after exp
 	}
-	b.alone(c, b.issuers[first:])
+	if !rules.kept { // what its issuers say to each other is said already
+		b.alone(c, b.issuers[first:])
+	}
 	if c.Certificates != nil {
 		b.authority(c, t)
 	}
@@ -126,33 +128,6 @@ func limitsOf(l config.Limits) limit.Limits {
 		BytesPerSecond:           int(l.BytesPerSecond),
 		BytesPerSecondPerConn:    int(l.BytesPerSecondPerConnection),
 		Outbox:                   int(l.Outbox),
-	}
-}
-
-// policy compiles the rules and asks them the tenant's tests.
-func (b *builder) policy(c *config.Tenant, t *Tenant) {
-	policy, problems := Policy(t.ID, c)
-	if policy != nil {
-		t.Policy = policy
-		problems = policy.RunTests(Tests(c))
-	}
-	for _, p := range problems {
-		b.add(c.Problem(p.Path, "%s", p.Message))
-	}
-	if c.Candidate != nil {
-		b.candidate(c, t)
-	}
-}
-
-// candidate compiles the rules on trial, and asks them their own tests.
-func (b *builder) candidate(c *config.Tenant, t *Tenant) {
-	policy, problems := Candidate(t.ID, c)
-	if policy != nil {
-		problems = policy.RunTests(CandidateTests(c))
-		t.candidate = newCandidate(policy, t.Counts, b.options.Log, b.options.Candidates)
-	}
-	for _, p := range problems {
-		b.add(c.Problem(CandidatePath(p.Path), "%s", p.Message))
 	}
 }
 

@@ -1,6 +1,10 @@
 package realm
 
 import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+
 	"portcullis/internal/acl"
 	"portcullis/internal/config"
 	"portcullis/internal/tenant"
@@ -57,4 +61,59 @@ func testsOf(from []config.Test) []acl.Test {
 		all[i] = acl.Test{As: acl.Subject(t.As), Allow: t.Allow, Deny: t.Deny}
 	}
 	return all
+}
+
+// compiled is what a building makes of one tenant's rules.
+type compiled struct {
+	policy    *acl.Policy
+	trial     *acl.Policy // the candidate's; nil for most tenants
+	candidate *candidate  // of a tenant that is kept
+	problems  []config.Problem
+	kept      bool // it is configured as it was
+}
+
+// policies compiles the rules of all tenants and asks them their tests, on all cores: no tenant's rules have to do with another's.
+func (b *builder) policies() {
+	tenants := b.config.Tenants
+	b.compiled = make([]compiled, len(tenants))
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(tenants)) {
+		all.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(tenants); i = int(next.Add(1)) - 1 {
+				b.compiled[i] = b.policy(&tenants[i])
+			}
+		})
+	}
+	all.Wait()
+}
+
+// policy compiles the rules of one tenant, unless they are those of the snapshot before: the same rules answer the same tests.
+func (b *builder) policy(c *config.Tenant) (made compiled) {
+	id, err := tenant.Parse(c.ID)
+	if err != nil { // [builder.tenant] says so
+		return made
+	}
+	if was := b.previous.tenants[id]; was != nil && was.config.Same(c) {
+		return compiled{policy: was.Policy, candidate: was.candidate, kept: true}
+	}
+	policy, problems := Policy(id, c)
+	if policy != nil {
+		made.policy = policy
+		problems = policy.RunTests(Tests(c))
+	}
+	for _, p := range problems {
+		made.problems = append(made.problems, c.Problem(p.Path, "%s", p.Message))
+	}
+	if c.Candidate == nil {
+		return made
+	}
+	if policy, problems = Candidate(id, c); policy != nil {
+		problems = policy.RunTests(CandidateTests(c))
+		made.trial = policy
+	}
+	for _, p := range problems {
+		made.problems = append(made.problems, c.Problem(CandidatePath(p.Path), "%s", p.Message))
+	}
+	return made
 }
