@@ -137,6 +137,7 @@ type live struct {
 	checked      int // of publications
 
 	step, requests, deliveries int
+	reloads                    int
 	near                       int // subscribers of other tenants on the name of a publication
 }
 

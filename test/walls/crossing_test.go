@@ -39,7 +39,7 @@ func TestNothingEverCrosses(t *testing.T) {
 			if err := l.run(steps); err != nil {
 				t.Fatalf("step %d: %v\nPORTCULLIS_SEED=%d replays it; the configuration:\n%s", l.step, err, seed, w.yaml(t))
 			}
-			t.Logf("%d steps, %d requests, %d publications, %d deliveries, %d that would have crossed", steps, l.requests, len(l.publications), l.deliveries, l.near)
+			t.Logf("%d steps, %d requests, %d publications, %d deliveries, %d that would have crossed, %d reloads", steps, l.requests, len(l.publications), l.deliveries, l.near, l.reloads)
 			deliveries, near = deliveries+l.deliveries, near+l.near
 		})
 	}
@@ -90,28 +90,30 @@ func (l *live) run(steps int) error {
 func (l *live) act() error {
 	c := pick(l.world, l.clients)
 	switch n := l.chance.IntN(100); {
-	case n < 35:
+	case n < 34:
 		return l.publish(c)
-	case n < 60:
+	case n < 59:
 		return l.subscribe(c)
-	case n < 70:
+	case n < 68:
 		return l.unsubscribe(c)
-	case n < 80:
+	case n < 78:
 		return l.echo(c)
-	case n < 86:
+	case n < 84:
 		return l.refresh(c)
-	case n < 88:
+	case n < 86:
 		return l.usurp(c)
-	case n < 90:
+	case n < 88:
 		return l.whoami(c)
-	case n < 92:
+	case n < 90:
 		return l.check(c)
-	case n < 95:
+	case n < 93:
 		return l.withTicket(c)
-	case n < 97:
+	case n < 95:
 		return l.manage(c)
-	case n < 99:
+	case n < 97:
 		return l.revoke(c)
+	case n < 99:
+		return l.reload()
 	}
 	return l.suspend(c.party)
 }
@@ -265,6 +267,11 @@ func (l *live) refresh(c *client) error {
 	if err := verdict(c, "refresh", s, ""); err != nil {
 		return err
 	}
+	return l.loses(c)
+}
+
+// loses waits until a client has been told of everything that it may hear no more.
+func (l *live) loses(c *client) error {
 	for name := range c.hears {
 		if c.may("subscribe", name) {
 			continue
@@ -281,7 +288,7 @@ func (l *live) refresh(c *client) error {
 
 // usurp refreshes with a token of somebody else: the user of the same name of another tenant, or another user.
 func (l *live) usurp(c *client) error {
-	other := &client{party: pick(l.world, l.parties), user: c.user}
+	other := &client{party: pick(l.world, l.present()), user: c.user}
 	if other.party == c.party {
 		other.user = "somebody"
 	}
@@ -368,6 +375,14 @@ func (l *live) suspend(p *party) error {
 	missing, err := l.ends(p, 4502, func(*client) bool { return true })
 	if err != nil {
 		return err
+	}
+	if l.chance.IntN(2) == 0 { // a reload is no pardon
+		if err := l.otherRules(pick(l.world, l.present())); err != nil {
+			return err
+		}
+		if status, text := l.asks(http.MethodGet, l.Addr(), "/v1/whoami", p.issuer.Token("ana"), ""); status != http.StatusForbidden {
+			return fmt.Errorf("a suspended tenant's user is answered %d %s after a reload", status, text)
+		}
 	}
 	if status, text := l.asks(http.MethodPost, l.AdminAddr(), path+"/resume", "", "{}"); status != http.StatusOK {
 		return fmt.Errorf("resume: %d %s", status, text)

@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +22,7 @@ import (
 type house struct {
 	*node.Node
 	t          *testing.T
+	file       string // the configuration
 	log, audit written
 }
 
@@ -43,13 +46,16 @@ func (w *written) String() string {
 
 func build(t *testing.T, w *world) *house {
 	t.Helper()
-	h := &house{t: t}
+	h := &house{t: t, file: filepath.Join(t.TempDir(), "portcullis.yaml")}
 	text := w.yaml(t)
-	c, problems := config.Parse("portcullis.yaml", []byte(text))
+	if err := h.write(text); err != nil {
+		t.Fatal(err)
+	}
+	c, problems := config.Load(h.file)
 	if config.Failed(problems) {
 		t.Fatalf("%v\n%s", problems, text)
 	}
-	h.Node, problems = node.New(node.Options{Config: c, Log: slog.New(slog.NewJSONHandler(&h.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Audit: &h.audit})
+	h.Node, problems = node.New(node.Options{Config: c, File: h.file, Log: slog.New(slog.NewJSONHandler(&h.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Audit: &h.audit})
 	if h.Node == nil {
 		t.Fatalf("%v\n%s", problems, text)
 	}
@@ -70,6 +76,9 @@ func build(t *testing.T, w *world) *house {
 	}
 	return h
 }
+
+// write puts a configuration into the place of the one before.
+func (h *house) write(text string) error { return os.WriteFile(h.file, []byte(text), 0o600) }
 
 // asks sends a request to one of the listeners.
 func (h *house) asks(method, address, path, token, body string) (status int, text string) {

@@ -29,6 +29,8 @@ type rule struct {
 type party struct {
 	id     string
 	issuer *authtest.Issuer
+	keys   string // the issuer's, as a file
+	away   bool   // taken out of the configuration
 	users  []string
 	rules  []rule
 	marks  []string // texts that are this tenant's alone, and must reach nobody else
@@ -60,6 +62,11 @@ func newWorld(seed uint64) *world {
 		w.parties = append(w.parties, p)
 	}
 	return w
+}
+
+// present are the tenants of the configuration.
+func (w *world) present() []*party {
+	return slices.DeleteFunc(slices.Clone(w.parties), func(p *party) bool { return p.away })
 }
 
 // word is a text that stands in nothing by chance.
@@ -172,10 +179,13 @@ func matches(pattern, name []string) bool {
 func (w *world) yaml(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString("listen: {address: \"127.0.0.1:0\", plaintext: true}\nadmin: {address: \"127.0.0.1:0\"}\nadmission: {connections_per_address: unlimited, " +
-		"connections_per_second_per_address: unlimited, failures_per_minute_per_address: unlimited}\ntenants:\n")
+		"connections_per_second_per_address: unlimited, failures_per_minute_per_address: unlimited}\nreload: {watch: false}\ntenants:\n")
 	list := func(texts []string) string { return `["` + strings.Join(texts, `", "`) + `"]` }
-	for _, p := range w.parties {
-		fmt.Fprintf(&b, "  - id: %s\n    issuers: [{issuer: %q, audience: portcullis, jwks_file: %q}]\n", p.id, p.issuer.URL, p.issuer.WriteJWKS(t))
+	for _, p := range w.present() {
+		if p.keys == "" {
+			p.keys = p.issuer.WriteJWKS(t)
+		}
+		fmt.Fprintf(&b, "  - id: %s\n    issuers: [{issuer: %q, audience: portcullis, jwks_file: %q}]\n", p.id, p.issuer.URL, p.keys)
 		b.WriteString("    limits: {connections_per_second: unlimited, connections_per_user: unlimited, messages_per_second: unlimited, messages_per_second_per_user: unlimited, " +
 			"messages_per_second_per_connection: unlimited, bytes_per_second: unlimited, bytes_per_second_per_connection: unlimited}\n    rules:\n")
 		for _, r := range p.rules {
