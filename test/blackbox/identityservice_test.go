@@ -1,13 +1,16 @@
 package blackbox_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -132,7 +135,8 @@ func (s *service) login(user, session, audience string) string {
 	return secret(s.shortcut("/shortcut/token", url.Values{"sub": {user}, "sid": {session}, "audience": {audience}}))
 }
 
-// installed is a folder with files of from, and the packages that they name.
+// installed is a folder with files of from, and the packages that they name: those that npm has installed in from, as continuous integration has it do,
+// where they are what the lock says, else new ones.
 func installed(t *testing.T, from string, files ...string) string {
 	t.Helper()
 	for _, program := range []string{"node", "npm"} {
@@ -150,12 +154,42 @@ func installed(t *testing.T, from string, files ...string) string {
 			t.Fatal(err)
 		}
 	}
+	if locked(t, filepath.Join(folder, "package-lock.json")) == locked(t, filepath.Join(from, "node_modules", ".package-lock.json")) {
+		beside, err := filepath.Abs(filepath.Join(from, "node_modules"))
+		if err == nil {
+			err = os.Symlink(beside, filepath.Join(folder, "node_modules"))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return folder
+	}
 	install := within(t, 2*time.Minute, "npm", "ci", "--no-audit", "--no-fund")
 	install.Dir = folder
 	if out, err := install.CombinedOutput(); err != nil {
 		missing(t, "packages cannot be installed: npm ci: "+err.Error()+"\n"+string(out))
 	}
 	return folder
+}
+
+// locked says which packages, with their checksums, a lock of npm's holds; without the lock it says nothing.
+func locked(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ""
+	}
+	var lock struct {
+		Packages map[string]struct{ Version, Integrity string }
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &lock)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(lock.Packages, "") // the folder itself
+	return fmt.Sprint(lock.Packages)
 }
 
 // private makes a key as a service keeps it.
@@ -281,7 +315,8 @@ func forward(t *testing.T, from, to string) {
 		t.Fatal(err)
 	}
 	var all sync.WaitGroup
-	t.Cleanup(func() { l.Close(); all.Wait() })
+	over, end := context.WithCancel(context.Background())
+	t.Cleanup(func() { l.Close(); end(); all.Wait() })
 	all.Go(func() {
 		for {
 			c, err := l.Accept()
@@ -295,6 +330,7 @@ func forward(t *testing.T, from, to string) {
 					return
 				}
 				defer up.Close()
+				defer context.AfterFunc(over, func() { up.Close() })() // who keeps a connection would keep the test
 				all.Go(func() { io.Copy(up, c) })
 				io.Copy(c, up)
 			})
