@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // edit replaces something in a file of the gateway's configuration.
@@ -38,10 +39,15 @@ func (g *gateway) put(t *testing.T, name, text string) {
 // reload takes the configuration anew by a signal, and returns the line that says how it went.
 func (g *gateway) reload(t *testing.T, result string) entry {
 	t.Helper()
+	event := map[string]string{"applied": "config.reloaded", "refused": "config.refused"}[result]
+	told := func() int { return strings.Count(g.text(), `"event":"`+event+`"`) }
+	before := told()
 	n := g.metric(t, "portcullis_config_reloads_total", "result", result)
 	g.signal(t, syscall.SIGHUP)
 	g.until(t, n+1, "portcullis_config_reloads_total", "result", result)
-	event := map[string]string{"applied": "config.reloaded", "refused": "config.refused"}[result]
+	for end := time.Now().Add(patience); told() == before && time.Now().Before(end); { // it is counted first, and told a moment later
+		time.Sleep(2 * time.Millisecond)
+	}
 	return g.logged(t, entry{"event": event})
 }
 
