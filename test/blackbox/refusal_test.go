@@ -62,7 +62,7 @@ func (g *gateway) withstands(t *testing.T, attacks []attack) {
 func (g *gateway) refuses(t *testing.T, want refusal, try func() *answer) problem {
 	t.Helper()
 	g.pace()
-	before := g.scrape(t)
+	before := g.handshakes(t)
 	a := try()
 	p, err := a.problem()
 	if err != nil {
@@ -82,7 +82,7 @@ func (g *gateway) refuses(t *testing.T, want refusal, try func() *answer) proble
 	a.checkHeaders(t, want)
 	a.checkSilence(t, p, said)
 	a.checkClosed(t)
-	checkCounted(t, before, g.scrape(t), want.reason)
+	checkCounted(t, before, g.handshakes(t), want.reason)
 	return p
 }
 
@@ -168,6 +168,12 @@ func (a *answer) checkClosed(t *testing.T) {
 // counter comes a moment behind it.
 type counts struct{ rejected, ofReason, letIn float64 }
 
+// handshakes are the series that countsIn reads.
+func (g *gateway) handshakes(t *testing.T) scrape {
+	t.Helper()
+	return g.scrape(t, "portcullis_handshakes_total", "portcullis_connections_opened_total")
+}
+
 func countsIn(s scrape, reason string) (c counts) {
 	c.rejected, _ = s.sum("portcullis_handshakes_total", "result", "rejected")
 	c.ofReason, _ = s.sum("portcullis_handshakes_total", "result", "rejected", "reason", reason)
@@ -190,9 +196,9 @@ func checkCounted(t *testing.T, before, after scrape, reason string) {
 // uncounted wants what do does to be no handshake for the counters, and to let nobody in.
 func (g *gateway) uncounted(t *testing.T, do func()) {
 	t.Helper()
-	before := countsIn(g.scrape(t), "")
+	before := countsIn(g.handshakes(t), "")
 	do()
-	if after := countsIn(g.scrape(t), ""); after != before {
+	if after := countsIn(g.handshakes(t), ""); after != before {
 		t.Errorf("the counters were %+v and are %+v, want them to stand still", before, after)
 	}
 }
@@ -200,9 +206,9 @@ func (g *gateway) uncounted(t *testing.T, do func()) {
 // admits tries a handshake and wants it accepted and counted.
 func (g *gateway) admits(t *testing.T, try func() *answer) *conn {
 	t.Helper()
-	was := countsIn(g.scrape(t), "")
+	was := countsIn(g.handshakes(t), "")
 	c := accepted(t, try())
-	if is := countsIn(g.scrape(t), ""); is.letIn != was.letIn+1 || is.rejected != was.rejected {
+	if is := countsIn(g.handshakes(t), ""); is.letIn != was.letIn+1 || is.rejected != was.rejected {
 		t.Errorf("the counters were %+v and are %+v, want one more let in", was, is)
 	}
 	g.until(t, was.letIn+1, "portcullis_handshakes_total", "result", "accepted", "reason", "ok")
