@@ -51,6 +51,7 @@ func (l *line) turnedAway(t *testing.T) {
 }
 
 func TestHalfOpenConnectionsOfOneAddress(t *testing.T) {
+	t.Parallel()
 	for _, secure := range []bool{false, true} {
 		t.Run(map[bool]string{false: "plain", true: "TLS"}[secure], func(t *testing.T) {
 			g := start(t, options{tls: secure, admission: "connections_per_address: 20\nconnections_per_second_per_address: unlimited\n"})
@@ -80,6 +81,7 @@ func TestHalfOpenConnectionsOfOneAddress(t *testing.T) {
 
 // Half-open connections from many addresses hold every place there is.
 func TestSlowlorisFromManyAddresses(t *testing.T) {
+	t.Parallel()
 	g := start(t, options{tls: true, admission: "connections: 30\n"})
 	for i := range 30 {
 		g.from(t, "127.0.1."+string(rune('1'+i%9)))
@@ -99,6 +101,7 @@ func TestSlowlorisFromManyAddresses(t *testing.T) {
 
 // Whoever says that a body follows, and holds it back, is as silent as one that holds back its headers: a request is no licence to a place.
 func TestABodyThatIsHeldBackOnEveryPlace(t *testing.T) {
+	t.Parallel()
 	g := start(t, options{admission: "connections: 30\n"})
 	held := func(request string) string { return request + "Host: x\r\nContent-Length: 100\r\n" }
 	begun := []string{
@@ -139,6 +142,7 @@ func TestConnectionsFasterThanAnAddressMay(t *testing.T) {
 
 // A good token is no licence to try others, and neighbours are not punished.
 func TestTokensAreGuessedFromOneAddress(t *testing.T) {
+	t.Parallel()
 	g := start(t, options{admission: "failures_per_minute_per_address: 10\n"})
 	guess := acme.token("ana")
 	guess = guess[:len(guess)-8] + strings.Repeat("A", 8)

@@ -8,6 +8,7 @@ import (
 
 // Rules on trial change nothing for anybody: one client's story is told twice, without a candidate and with one that denies all, and every byte is the same.
 func TestACandidateIsHeardByNobodyButTheOperator(t *testing.T) {
+	t.Parallel()
 	without := start(t, options{})
 	with := start(t, options{acme: tenantOptions{more: `candidate:
   rules:

@@ -7,6 +7,7 @@ import (
 
 // The counters of messages and bytes move by exactly what went over the wire: what clients sent without its framing, what the gateway sent with it.
 func TestCountersMoveByExactlyWhatWasSent(t *testing.T) {
+	t.Parallel()
 	for _, secured := range []bool{false, true} {
 		g := start(t, options{tls: secured, acme: tenantOptions{limits: noRates}})
 		var received, sent float64

@@ -65,6 +65,7 @@ func TestFloodsOfFramesThatSayNothing(t *testing.T) {
 
 // A client that was told to go, and goes on sending as fast as it can, may keep nobody busy for the time that the gateway waits for its answer.
 func TestAClientThatDoesNotHearItsCloseCostsLittle(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name   string
 		first  []byte

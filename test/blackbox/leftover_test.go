@@ -9,6 +9,7 @@ import (
 
 // However clients leave, and wherever they were: nothing of them stays.
 func TestTwoThousandConnectionsLeaveNothing(t *testing.T) {
+	t.Parallel()
 	leave := []func(l *line) error{
 		func(l *line) error { // with a goodbye, and an answer to it
 			if err := l.put(frame{fin: true, opcode: opClose, payload: []byte{1000 >> 8, 1000 & 0xFF}}); err != nil {

@@ -58,6 +58,7 @@ func (c *conn) reflects(t *testing.T, opcode byte, payload []byte) {
 
 // The mirror has no word for an error: whatever it cannot reflect ends it.
 func TestWhatTheMirrorDoesNotReflect(t *testing.T) {
+	t.Parallel()
 	g := start(t, options{acme: tenantOptions{limits: "messages_per_second_per_connection: 10"}})
 	token := acme.token("ana", roles("prober"))
 	tests := []struct {

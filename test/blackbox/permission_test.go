@@ -124,6 +124,7 @@ func TestChecksThatAreTooMany(t *testing.T) {
 
 // Each question costs a message of the user: whoever asks in a loop is told to wait, and so is the same user's connection.
 func TestAPermissionOracle(t *testing.T) {
+	t.Parallel()
 	g := start(t, options{acme: tenantOptions{limits: "messages_per_second_per_user: 20"}})
 	token := acme.token("ana", roles("member"))
 	const ten = `{"checks":[{"action":"manage"},{"action":"manage"},{"action":"manage"},{"action":"manage"},{"action":"manage"},{"action":"manage"},{"action":"manage"},{"action":"manage"},{"action":"manage"},{"action":"manage"}]}`
@@ -152,6 +153,7 @@ func TestAPermissionOracle(t *testing.T) {
 
 // Who would not get in is told nothing, in the same words as at the handshake.
 func TestPermissionsOfWhoeverHasNone(t *testing.T) {
+	t.Parallel()
 	g := start(t, managed)
 	const body = `{"checks":[{"action":"manage"}]}`
 	user := someone("gone")

@@ -32,6 +32,7 @@ func (g *gateway) run(t *testing.T, args ...string) (stdout, stderr string, code
 
 // Before rules are applied the operator sees who would lose what, and nobody who is connected notices that somebody asked.
 func TestAnOperatorSeesWhoWouldLoseWhat(t *testing.T) {
+	t.Parallel()
 	g := start(t, options{})
 	ana, bob := g.dial(t, acme.token("ana", roles("member"))), g.dial(t, acme.token("bob", roles("member", "operator")))
 	theirs := g.dial(t, globex.token("ana", roles("member")))
@@ -97,6 +98,7 @@ func TestAnOperatorSeesWhoWouldLoseWhat(t *testing.T) {
 
 // Comparing is an administrator's, and what is no rules is refused before anybody is asked about them.
 func TestWhatCannotBeCompared(t *testing.T) {
+	t.Parallel()
 	g := start(t, options{adminToken: secret("the-fifth-password-of-the-administrators")})
 	body := `{"rules":[]}`
 	if a := g.administer(t, http.MethodPost, "/admin/v1/tenants/acme/diff", body); a.status != http.StatusUnauthorized {
@@ -124,6 +126,7 @@ func TestWhatCannotBeCompared(t *testing.T) {
 
 // An operator's hand reaches every tenant, one at a time, by the same words as a backend's.
 func TestAnOperatorListsAndEndsConnections(t *testing.T) {
+	t.Parallel()
 	g := start(t, options{})
 	ana, again, other := g.dial(t, acme.token("ana", roles("member"))), g.dial(t, acme.token("ana")), g.dial(t, globex.token("ana"))
 	ana.does(`{"type":"subscribe","id":1,"channel":"room:1"}`)

@@ -12,6 +12,7 @@ import (
 // A client over its rate is told so, with a time to come back, and nothing that it asks for is done; at the tenth refusal it is ended. The other tenant,
 // and whoever else is under its own limits, has no part in it.
 func TestAFloodOfMessages(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name, limits string
 		request      string
