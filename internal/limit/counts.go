@@ -27,6 +27,9 @@ func (c *Counts) Sent(messages, bytes int) {
 // Slow counts a client that was lost because it did not read as fast as its channels spoke.
 func (c *Counts) Slow() { c.slow.Add(1) }
 
+// Messages is how many there were, of clients and to them.
+func (c *Counts) Messages() uint64 { return c.received.Load() + c.sent.Load() }
+
 // receive counts one message of a client, whether it is within the limits or not.
 func (c *Counts) receive(bytes int) {
 	c.received.Add(1)

@@ -41,6 +41,14 @@ func (c *Counts) Denied(a acl.Action) {
 // Handshake counts one that was answered.
 func (c *Counts) Handshake(o Outcome) { c.handshake[o].Add(1) }
 
+// Arrivals is how many handshakes were answered.
+func (c *Counts) Arrivals() (n uint64) {
+	for i := range c.handshake {
+		n += c.handshake[i].Load()
+	}
+	return n
+}
+
 func (c *Counts) disagree(change Change) {
 	if change == WouldAllow {
 		c.disagreed[0].Add(1)

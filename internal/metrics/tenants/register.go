@@ -46,18 +46,19 @@ type Register struct {
 	lines  *limit.Lines // of all tenants
 
 	// Guarded by mu.
-	mu    sync.Mutex
-	known map[tenant.ID]*entry
-	named int
-	round uint64
-	past  tally // what stays in _other of those who are in it no more
+	mu       sync.Mutex
+	followed []*realm.Tenant // what Tenants returned last
+	known    map[tenant.ID]*entry
+	named    int
+	round    uint64
+	past     tally // what stays in _other of those who are in it no more
 }
 
 // entry is what a register knows of a tenant.
 type entry struct {
 	*realm.Tenant
 	first   uint64 // round in which it was met
-	round   uint64 // in which it was configured last
+	round   uint64 // in which a list of tenants had it last
 	named   bool
 	unnamed bool  // it was told that there is no name for it
 	before  tally // what was counted before it was named; nil for nothing
@@ -91,8 +92,21 @@ func (r *Register) Run(ctx context.Context) {
 
 // follow brings the register up to date with the tenants that are configured. The caller holds mu.
 func (r *Register) follow(now time.Time) {
-	all := r.config.Tenants()
 	r.round++
+	if all := r.config.Tenants(); !same(all, r.followed) {
+		r.exchange(all, now)
+		r.followed = all
+	}
+	if r.named < len(r.known) {
+		r.name()
+	}
+}
+
+// same reports whether two lists are one: a list of tenants is never changed.
+func same(a, b []*realm.Tenant) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
+
+// exchange makes all those whom the register knows. The caller holds mu.
+func (r *Register) exchange(all []*realm.Tenant, now time.Time) {
 	for _, t := range all {
 		e := r.known[t.ID]
 		if e != nil && e.Account != t.Account { // it left, and came again as another one
@@ -112,9 +126,6 @@ func (r *Register) follow(now time.Time) {
 			}
 		}
 	}
-	if r.named < len(r.known) {
-		r.name()
-	}
 }
 
 // leave forgets a tenant.
@@ -132,8 +143,7 @@ func (r *Register) leave(e *entry, now time.Time) {
 func (r *Register) name() {
 	type candidate struct {
 		*entry
-		count tally
-		busy  uint64
+		busy uint64
 	}
 	everybody := len(r.known) <= r.config.Named
 	var next []candidate
@@ -141,9 +151,8 @@ func (r *Register) name() {
 		if e.named || e.unnamed && r.named == r.config.Named {
 			continue
 		}
-		c := candidate{entry: e, count: read(e.Tenant)}
-		if c.busy = c.count.sum(); c.busy > 0 || everybody {
-			next = append(next, c)
+		if busy := business(e.Tenant); busy > 0 || everybody {
+			next = append(next, candidate{e, busy})
 		}
 	}
 	slices.SortFunc(next, func(a, b candidate) int {
@@ -155,8 +164,8 @@ func (r *Register) name() {
 			r.named++
 			c.named = true
 			if c.first < r.round { // it stood in _other until now
-				c.before = c.count
-				r.past.add(c.count)
+				c.before = read(c.Tenant)
+				r.past.add(c.before)
 			}
 		case !c.unnamed:
 			c.unnamed = true
