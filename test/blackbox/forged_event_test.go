@@ -49,7 +49,8 @@ func TestAForgedSecurityEvent(t *testing.T) {
 
 // A service that did not hear the answer sends its event again: it is acknowledged like the first, and changes nothing any more. (RFC 8935, section 2.2.)
 func TestAReplayedSecurityEvent(t *testing.T) {
-	g := identities(t)
+	t.Parallel()
+	g := start(t, managed)
 	user := someone("ana")
 	token := acme.securityEvent(sessionRevoked, acme.issSub(user))
 	g.takes(t, "security_event", g.event(token))

@@ -77,7 +77,8 @@ func TestAnAccessTokenAsALogoutToken(t *testing.T) {
 
 // A logout token counts once: recorded, it would end every later session of its user. (Section 2.6, step 8.)
 func TestAReplayedLogoutToken(t *testing.T) {
-	g := identities(t)
+	t.Parallel()
+	g := start(t, managed)
 	user := someone("ana")
 	token := acme.logoutToken(claims{"sub": user})
 	g.takes(t, "logout", g.logout(token))

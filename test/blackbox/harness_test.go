@@ -2,7 +2,8 @@
 // scraper and the reader of its log can see.
 //
 // Most tests share a gateway, because starting one costs; see [plain] and [secure]. They count what moves in its metrics, so they do not run
-// in parallel. A test that needs another configuration, or ends its gateway, starts its own, and may.
+// in parallel. A test that needs another configuration, ends its gateway, or waits for a clock, starts its own (a tenth of a second), and runs
+// beside others.
 package blackbox_test
 
 import (

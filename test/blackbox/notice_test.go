@@ -108,7 +108,8 @@ func (g *gateway) withstandsNotices(t *testing.T, source string, attacks []badNo
 
 // A session that its identity service ended is over here, within a second, and so is what was issued in it.
 func TestALogoutEndsASession(t *testing.T) {
-	g := identities(t)
+	t.Parallel()
+	g := start(t, managed)
 	user, sid := someone("ana"), someone("sid")
 	token := acme.token(user, claims{"sid": sid})
 	gone := g.dial(t, token)
@@ -148,7 +149,8 @@ func TestALogoutByAnIssuerOfTwoTenants(t *testing.T) {
 }
 
 func TestASecurityEventEndsASession(t *testing.T) {
-	g := identities(t)
+	t.Parallel()
+	g := start(t, managed)
 	user, sid := someone("ana"), someone("sid")
 	phone, laptop := acme.token(user, claims{"sid": sid}), acme.token(user, claims{"sid": sid + "-2"})
 	gone, next := g.dial(t, phone), g.dial(t, laptop)

@@ -65,7 +65,8 @@ func TestAStolenTokenThatWasRevoked(t *testing.T) {
 }
 
 func TestAUserWhoWasRevoked(t *testing.T) {
-	g := identities(t)
+	t.Parallel()
+	g := start(t, managed)
 	user := someone("mallory")
 	tokens := []string{acme.token(user), acme.token(user, claims{"iat": now() - 600}), acme.token(user, claims{"iat": absent})}
 	var gone []*conn
@@ -93,7 +94,8 @@ func TestAUserWhoWasRevoked(t *testing.T) {
 }
 
 func TestAStolenSessionThatWasRevoked(t *testing.T) {
-	g := identities(t)
+	t.Parallel()
+	g := start(t, managed)
 	sid, user := someone("sid"), someone("ana")
 	phone, laptop := claims{"sid": sid}, claims{"sid": sid + "-laptop"}
 	stolen := acme.token(user, phone)
@@ -152,7 +154,8 @@ func TestAStolenCertificateThatWasRevoked(t *testing.T) {
 
 // Whoever refreshes has another token: the old one is no longer what the connection stands on, and the new one is.
 func TestATokenThatWasRevokedAfterARefresh(t *testing.T) {
-	g := identities(t)
+	t.Parallel()
+	g := start(t, managed)
 	first, second := someone("first"), someone("second")
 	c := g.dial(t, acme.token("ana", claims{"jti": first}))
 	c.does(`{"type":"refresh","id":1,"token":%q}`, acme.token("ana", claims{"jti": second}))
@@ -164,7 +167,8 @@ func TestATokenThatWasRevokedAfterARefresh(t *testing.T) {
 
 // Revoked twice is revoked as widely as the wider of the two says, whichever comes last.
 func TestARevocationThatASecondOneNarrows(t *testing.T) {
-	g := identities(t)
+	t.Parallel()
+	g := start(t, managed)
 	user, id := someone("mallory"), someone("jti")
 	token := acme.token(user, claims{"jti": id, "iat": now() - 30})
 	g.revoke(t, fmt.Sprintf(`{"kind":"user","value":%q}`, user))
