@@ -39,7 +39,10 @@ func Run(t *testing.T, open func(t *testing.T, nodes int) []broker.Broker) {
 		"nodes":    func(t *testing.T) { nodes(t, open) },
 	}
 	for name, test := range tests {
-		t.Run(name, test)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // most of them wait for what they keep to run out
+			test(t)
+		})
 	}
 }
 

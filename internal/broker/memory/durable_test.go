@@ -27,6 +27,7 @@ func in(folder string) *memory.Broker {
 }
 
 func TestContractWithAFolder(t *testing.T) {
+	t.Parallel()
 	brokertest.Run(t, func(t *testing.T, nodes int) []broker.Broker { return cluster(in(t.TempDir()), nodes) })
 }
 
@@ -277,6 +278,7 @@ func (b *book) now() (there, gone map[string]bool) {
 
 // A copy of the file, taken at any moment, holds whatever had been acknowledged by then: so does the file itself when the process is killed.
 func TestACopyAtAnyMomentHoldsWhatWasAcknowledged(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	b := in(folder)
 	start(t, b, new(sink))

@@ -35,6 +35,7 @@ func swap(t *testing.T, folder string, to *os.File) {
 
 // Whoever is told an error has changed nothing, on a disk that is full and on one that takes writes and loses them; and it goes on when the disk does.
 func TestABadDisk(t *testing.T) {
+	t.Parallel()
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	must(t, err)
 	defer full.Close()

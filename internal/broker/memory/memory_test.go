@@ -18,6 +18,7 @@ import (
 )
 
 func TestContract(t *testing.T) {
+	t.Parallel()
 	brokertest.Run(t, func(_ *testing.T, nodes int) []broker.Broker { return cluster(memory.New(), nodes) })
 }
 
