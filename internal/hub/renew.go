@@ -16,13 +16,14 @@ const (
 	ByClient  Ending = "client"  // who unsubscribed
 	ByRefresh Ending = "refresh" // the new credential gives no right to it
 	ByPolicy  Ending = "policy"  // the tenant's rules give no right to it any more
+	ByBackend Ending = "backend" // a service of the tenant took it away
 
 	// WithConnection is the ending of those that live as long as their connection. Only a follower hears of it.
 	WithConnection Ending = "connection"
 )
 
 // Endings lists every ending before a connection's, for label sets that are created at zero.
-var Endings = []Ending{ByClient, ByRefresh, ByPolicy}
+var Endings = []Ending{ByClient, ByRefresh, ByPolicy, ByBackend}
 
 // Loss is subscriptions that a member lost. It has left their rooms, and must be told of them.
 type Loss struct {
@@ -77,16 +78,38 @@ func (m *Member) renew(p *auth.Principal, tenants func(tenant.ID) *realm.Tenant)
 		return nil, nil
 	}
 	loss := &Loss{member: m, why: why}
-	m.untold = make(chan struct{})
 	for _, t := range all {
-		loss.names = append(loss.names, t.name)
-		if settled := m.hub.leave(m.subscriptions.remove(t.name)); settled != nil {
-			loss.settled = append(loss.settled, settled)
-		}
-		m.hub.observer.Unsubscribed(why)
-		m.follower().Unsubscribed(m.rights.principal, m.connection, t.name, why)
+		loss.take(m.subscriptions.remove(t.name))
 	}
 	return loss, all
+}
+
+// Take takes one subscription from the member, whatever its rights are: somebody who manages the tenant wants it so. It is nil where there is none; a loss must be
+// told, as one of Renew. The member may subscribe again as soon as it was told.
+func (m *Member) Take(name channel.Name) *Loss {
+	m.lock()
+	defer m.mu.Unlock()
+	s := m.subscriptions.remove(name)
+	if s == nil {
+		return nil
+	}
+	loss := &Loss{member: m, why: ByBackend}
+	loss.take(s)
+	return loss
+}
+
+// take makes the member leave the room of s, which is not among its subscriptions any more. The caller holds the member's mu.
+func (l *Loss) take(s *Subscription) {
+	m, name := l.member, s.room.ref.Name
+	if m.untold == nil {
+		m.untold = make(chan struct{})
+	}
+	l.names = append(l.names, name)
+	if settled := m.hub.leave(s); settled != nil {
+		l.settled = append(l.settled, settled)
+	}
+	m.hub.observer.Unsubscribed(l.why)
+	m.follower().Unsubscribed(m.rights.principal, m.connection, name, l.why)
 }
 
 // Len is how many subscriptions were lost.

@@ -41,8 +41,8 @@ func newHub(f promauto.Factory, d decisions, s sent) hubObserver {
 		subscriptions: newGauge(f, "subscriptions", "Subscriptions that connections of this node have now."),
 		channels:      newGauge(f, "channels", "Channels that have at least one subscriber on this node now."),
 		unsubscribed: newCounters(f, "unsubscribes_total",
-			"Subscriptions that ended before their connection, by why: the client unsubscribed, its new credential gives no right to the channel, or the tenant's rules "+
-				"give none any more. A peak of policy is a change of rules that takes much away.",
+			"Subscriptions that ended before their connection, by why: the client unsubscribed, its new credential gives no right to the channel, the tenant's rules "+
+				"give none any more, or a backend of the tenant ended it. A peak of policy is a change of rules that takes much away.",
 			label("reason"), endings, other),
 	}
 }

@@ -41,7 +41,7 @@ func (s *Session) Tell(lost *hub.Loss) {
 	s.host.observer.Lost(s.id, s.remote, s.Principal(), lost.Why(), lost.Len())
 	lost.Tell(func(names []channel.Name) {
 		for some := range slices.Chunk(names, noticesAtOnce) {
-			s.tell(some)
+			s.tell(some, lost.Why())
 		}
 	})
 }
@@ -49,13 +49,22 @@ func (s *Session) Tell(lost *hub.Loss) {
 // noticesAtOnce go into one write. A connection may have lost very many channels, and an outbox takes only so much.
 const noticesAtOnce = 64
 
-func (s *Session) tell(lost []channel.Name) {
+// Take takes one subscription from the client, who is told by one notice; nothing of the channel arrives behind it. It reports false where there is none.
+func (s *Session) Take(name channel.Name) bool {
+	lost := s.member.Take(name)
+	s.Tell(lost)
+	return lost != nil
+}
+
+func (s *Session) tell(lost []channel.Name, why hub.Ending) {
 	var frames []byte
 	for _, name := range lost {
 		before := len(frames)
-		frames = s.dialect.AppendNotice(frames, &wire.Notice{Kind: wire.Unsubscribed, Channel: name.String(), Fault: &wire.Fault{
-			Code: wire.Forbidden, Message: "subscribe on " + name.String() + " is not allowed any more",
-		}})
+		text := "subscribe on " + name.String() + " is not allowed any more"
+		if why == hub.ByBackend {
+			text = "a service of the tenant ended the subscription to " + name.String()
+		}
+		frames = s.dialect.AppendNotice(frames, &wire.Notice{Kind: wire.Unsubscribed, Channel: name.String(), Fault: &wire.Fault{Code: wire.Forbidden, Message: text}})
 		s.host.observer.Sent(string(wire.Unsubscribed), len(frames)-before)
 	}
 	if len(frames) == 0 { // the dialect has no word for it

@@ -160,6 +160,7 @@ func (a *API) connectionRoutes(r chi.Router) {
 	r.Get("/v1/connections", a.listing)
 	r.Get("/v1/connections/{connection}", a.managed(a.connection))
 	r.Delete("/v1/connections/{connection}", a.managed(a.disconnect))
+	r.Post("/v1/connections/{connection}/unsubscribe", a.managed(a.unsubscribe))
 	r.Delete("/v1/users/{user}/connections", a.managed(a.disconnectUser))
 }
 

@@ -1,8 +1,6 @@
 package api
 
 import (
-	"bytes"
-	"encoding/json"
 	"net/http"
 
 	"portcullis/internal/acl"
@@ -16,6 +14,8 @@ const (
 	// mostChecks is how many questions a request may ask, and checksBody how long they may be: as many with the longest names.
 	mostChecks = 100
 	checksBody = 64 << 10
+
+	checksUsage = `the body is no list such as {"checks":[{"action":"publish","channel":"room:1"},{"action":"manage"}]}; a check has action and channel, and is about yourself`
 )
 
 // check is one question: may I do this, and on which channel.
@@ -37,13 +37,13 @@ func (a *API) permissions(w http.ResponseWriter, r *http.Request, c *door.Caller
 	if err != nil {
 		return err
 	}
-	var asked struct{ Checks []check }
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	switch err := d.Decode(&asked); {
-	case err != nil || d.More():
-		return unreadable(`the body is no list such as {"checks":[{"action":"publish","channel":"room:1"},{"action":"manage"}]}; a check has action and channel, and is about yourself`)
-	case len(asked.Checks) == 0 || len(asked.Checks) > mostChecks:
+	var asked struct {
+		Checks []check `json:"checks"`
+	}
+	if err := decode(text, &asked, checksUsage); err != nil {
+		return err
+	}
+	if len(asked.Checks) == 0 || len(asked.Checks) > mostChecks {
 		return unreadable("checks has to have 1 to 100 entries; ask for more in several requests")
 	}
 	if over := c.Tenant.Account.Ask(c.Started, c.Principal.User, len(asked.Checks)); over.Any() {

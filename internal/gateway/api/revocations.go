@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -49,10 +48,8 @@ func Shown(r *revocation.Revocation) json.Marshaler { return revoked{r.ID(), r} 
 // issued. Without until it lasts as long as a token of the tenant may live, and for a key or a certificate for ever.
 func Read(text []byte, t *realm.Tenant, now time.Time) (*revocation.Revocation, error) {
 	var w wanted
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&w); err != nil || d.More() {
-		return nil, unreadable("the body is no revocation such as {\"kind\":\"user\",\"value\":\"ana\"}; its members are kind, value, issuer, user, before, until and reason")
+	if err := decode(text, &w, `the body is no revocation such as {"kind":"user","value":"ana"}; its members are kind, value, issuer, user, before, until and reason`); err != nil {
+		return nil, err
 	}
 	r := &revocation.Revocation{Tenant: t.ID, Kind: w.Kind, Value: w.Value, Issuer: w.Issuer, User: w.User, Reason: w.Reason, Made: now}
 	switch {

@@ -1,0 +1,65 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// decode reads a body that is one JSON value into a document whose members are all of lower case. What encoding/json would take with more than one meaning is refused:
+// of two members of one name it would use the last, and a name in any case for its own. Somebody in between, who looks at the body first, may take another one. usage says what is right.
+func decode(text []byte, into any, usage string) error {
+	if !utf8.Valid(text) || !json.Valid(text) {
+		return unreadable(usage)
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return unreadable(usage)
+	}
+	if wrong := ambiguous(text); wrong != "" {
+		return unreadable(wrong)
+	}
+	return nil
+}
+
+// ambiguous says which member of a document that was read stands twice or is in no lower case, nothing where none does. An object has few names: unknown ones were refused.
+func ambiguous(text []byte) string {
+	type level struct {
+		object, value bool // value: the name was read, and its value comes next
+		names         []string
+	}
+	var open []level
+	d := json.NewDecoder(bytes.NewReader(text))
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return "" // the end of it
+		}
+		last := len(open) - 1
+		if token == json.Delim('}') || token == json.Delim(']') {
+			open = open[:last]
+			continue
+		}
+		if last >= 0 && open[last].object {
+			l := &open[last]
+			if l.value = !l.value; l.value {
+				name, _ := token.(string)
+				if slices.Contains(l.names, name) {
+					return fmt.Sprintf("member %.64q stands twice: readers disagree which one counts; send it once", name)
+				}
+				if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "" {
+					return fmt.Sprintf("member %.64q is not known; the names of members are in lower case", name)
+				}
+				l.names = append(l.names, name)
+				continue
+			}
+		}
+		if token == json.Delim('{') || token == json.Delim('[') {
+			open = append(open, level{object: token == json.Delim('{')})
+		}
+	}
+}
