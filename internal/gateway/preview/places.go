@@ -2,7 +2,6 @@ package preview
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 
@@ -16,6 +15,7 @@ type places struct {
 	patterns []string       // of the rules of both, where the user decides what they are
 	fixed    []channel.Name // the same for everybody
 	heard    []channel.Name
+	more     int // channels that somebody is subscribed to, and nobody is asked about
 }
 
 const (
@@ -40,10 +40,43 @@ func newPlaces(rules []acl.Rule, heard map[channel.Name]int) *places {
 	}
 	p.fixed = unique(p.fixed)
 	p.fixed = p.fixed[:min(mostPatterns, len(p.fixed))]
-	p.heard = slices.SortedFunc(maps.Keys(heard), func(a, b channel.Name) int {
-		return cmp.Or(heard[b]-heard[a], strings.Compare(a.String(), b.String()))
-	})
+	p.heard, p.more = loudest(heard)
 	return p
+}
+
+// loudest returns the channels with most subscribers, as many as one user may be asked about, and how many others there are. A tenant may have very many, and
+// deliveries would stand behind sorting them all.
+func loudest(heard map[channel.Name]int) (names []channel.Name, more int) {
+	type place struct {
+		name  channel.Name
+		count int
+	}
+	first := func(a, b place) int {
+		return cmp.Or(b.count-a.count, strings.Compare(a.name.String(), b.name.String()))
+	}
+	best, least := make([]place, 0, 2*mostNames), 0 // whoever has fewer than least is none of them
+	keep := func() {
+		slices.SortFunc(best, first)
+		if len(best) >= mostNames {
+			best = best[:mostNames]
+			least = best[mostNames-1].count
+		}
+	}
+	var rest pause
+	for name, count := range heard {
+		rest.after(1)
+		if count < least {
+			continue
+		}
+		if best = append(best, place{name, count}); len(best) == 2*mostNames {
+			keep()
+		}
+	}
+	keep()
+	for _, p := range best {
+		names = append(names, p.name)
+	}
+	return names, len(heard) - len(names)
 }
 
 // of returns at most so many channels for one user, half of them examples, and how many channels of subscriptions were left out.
@@ -60,7 +93,7 @@ func (p *places) of(pr *auth.Principal, most int) (names []channel.Name, left in
 		add(name, true)
 	}
 	heard := p.heard[:min(len(p.heard), most-len(names))]
-	return unique(append(names, heard...)), len(p.heard) - len(heard)
+	return unique(append(names, heard...)), len(p.heard) - len(heard) + p.more
 }
 
 // unique takes out what stood before.

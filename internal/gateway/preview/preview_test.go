@@ -135,3 +135,29 @@ func BenchmarkPreviewOf10000(b *testing.B) {
 		preview.Of(before, after, then, all)
 	}
 }
+
+// Of very many channels users are asked about those with most subscribers, whatever order the channels come in.
+func TestTheLoudestOfManyChannelsAreAskedAbout(t *testing.T) {
+	rules := []acl.Rule{{Name: "all", Allow: []string{"publish"}, Channels: []string{"room:**"}}}
+	var all []session
+	for i := range 50 { // 5,000 channels of one subscriber each, and 10 that everybody hears
+		var names []string
+		for k := range 100 {
+			names = append(names, fmt.Sprintf("room:quiet:%d:%d", i, k))
+		}
+		for k := range 10 {
+			names = append(names, fmt.Sprintf("room:loud:%d", k))
+		}
+		all = append(all, connected(fmt.Sprintf("c_%d", i), fmt.Sprintf("user%02d", i), nil, names...))
+	}
+	p := preview.Of(compile(t, rules), compile(t, nil), rules, all)
+	var loud int
+	for _, r := range p.Rights[:20] { // the first user's
+		if strings.HasPrefix(r.Channel, "room:loud:") {
+			loud++
+		}
+	}
+	if loud != 10 || p.Channels != 1000 || p.Channels+p.UnaskedChannels < 5010 {
+		t.Errorf("got %d of the 10 loud channels first, %d asked and %d left out, want all 5,010 in one of them", loud, p.Channels, p.UnaskedChannels)
+	}
+}
