@@ -31,7 +31,7 @@ type Broker interface {
 	// Publish hands m to the engine and returns once the engine has it, with the position that it gave: the zero
 	// Position where keep is zero. Messages of one channel from one caller arrive in the order of the calls.
 	// An error means that nothing is known about m: it may still arrive.
-	Publish(ctx context.Context, m message.Message, keep Keep) (message.Position, error)
+	Publish(ctx context.Context, m message.Message, keep Keep) (Receipt, error)
 
 	// Interest changes the set of channels whose messages this node wants. It takes effect before it returns: what is published after an
 	// addition arrives; after a removal, only what was on its way. A channel in both lists stays. Adding one that is there and removing one
@@ -63,6 +63,11 @@ type Broker interface {
 type Keep struct {
 	Messages int           // the newest so many; 0 stores nothing
 	Age      time.Duration // and none older than this; 0 is for ever
+}
+
+// Receipt is what an engine says of a message that it has.
+type Receipt struct {
+	Position message.Position
 }
 
 // Command is something that every node must do, as the package that Kind names spells it.

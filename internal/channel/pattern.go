@@ -32,3 +32,20 @@ func (p Pattern) Match(n Name) bool {
 
 // String returns the pattern as it was written.
 func (p Pattern) String() string { return p.text }
+
+// Covers reports whether p matches every name that other matches.
+func (p Pattern) Covers(other Pattern) bool {
+	pattern, covered := p.text, other.text
+	for pattern != "" && covered != "" {
+		if pattern == "**" {
+			return true
+		}
+		var wide, narrow string
+		wide, pattern, _ = strings.Cut(pattern, ":")
+		narrow, covered, _ = strings.Cut(covered, ":")
+		if narrow == "**" || wide != "*" && wide != narrow {
+			return false
+		}
+	}
+	return pattern == covered && p.text != "" && other.text != ""
+}

@@ -20,6 +20,10 @@ type Tenant struct {
 	// How much it may use. A name ends with what it counts per; without an ending that is the tenant.
 	Limits Limits `yaml:"limits"`
 
+	// What channels do beside passing on what is said. The list is read from the top, and the first entry that matches a channel's name is its setting; nothing is
+	// merged. Without it no channel keeps anything.
+	Channels []Channel `yaml:"channels" min:"1"`
+
 	// Who may do what. Nothing is allowed that no rule allows; deny wins over allow, whatever the order.
 	Rules []Rule `yaml:"rules"`
 

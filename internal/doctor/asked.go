@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"portcullis/internal/acl"
+	"portcullis/internal/hub"
 	"portcullis/internal/realm"
 	"portcullis/internal/wire"
 )
@@ -65,8 +66,8 @@ func (v *visit) same(who string, m Member, taken, absent string) {
 	}{
 		{"unsubscribe", m.Unsubscribe},
 		{"echo", m.Echo},
-		{"subscribe", func(name string) *wire.Fault { return m.Subscribe(name, nil, false, func(*wire.Recovery) {}) }},
-		{"publish", func(name string) *wire.Fault { return m.Publish(v.ctx, name, []byte("0")) }},
+		{"subscribe", func(name string) *wire.Fault { return m.Subscribe(v.ctx, name, hub.Start{}, func(hub.Begun) {}) }},
+		{"publish", func(name string) *wire.Fault { return published(v, m, name) }},
 		{"unsubscribe", m.Unsubscribe},
 	} {
 		there, nowhere := text(ask.f(taken), taken), text(ask.f(absent), absent)
@@ -110,7 +111,7 @@ func timing(v *visit) {
 	v.tried()
 	for verb, f := range map[string]func(name string){
 		"subscribe and unsubscribe": func(name string) {
-			_ = m.Subscribe(name, nil, false, func(*wire.Recovery) {})
+			_ = m.Subscribe(v.ctx, name, hub.Start{}, func(hub.Begun) {})
 			_ = m.Unsubscribe(name)
 		},
 		"unsubscribe": func(name string) { _ = m.Unsubscribe(name) },

@@ -52,15 +52,15 @@ type Config struct {
 // Member is what a connection holds of the hub. What is said of [hub.Member] holds.
 type Member interface {
 	Echo(name string) *wire.Fault
-	Publish(ctx context.Context, name string, data []byte) *wire.Fault
-	Subscribe(name string, since *message.Position, strict bool, confirm func(*wire.Recovery)) *wire.Fault
+	Publish(ctx context.Context, name string, p hub.Publication) (broker.Receipt, *wire.Fault)
+	Subscribe(ctx context.Context, name string, how hub.Start, confirm func(hub.Begun)) *wire.Fault
 	Unsubscribe(name string) *wire.Fault
 	Leave()
 }
 
 // Engine is the part of [broker.Broker] that keeps history.
 type Engine interface {
-	Publish(ctx context.Context, m message.Message, keep broker.Keep) (message.Position, error)
+	Publish(ctx context.Context, m message.Message, keep broker.Keep) (broker.Receipt, error)
 	Since(ctx context.Context, ref channel.Ref, from message.Position, limit int) (page []message.Message, complete bool, err error)
 }
 

@@ -63,22 +63,22 @@ func (c *citizen) Echo(name string) *wire.Fault {
 	return c.Member.Echo(name)
 }
 
-func (c *citizen) Publish(ctx context.Context, name string, data []byte) *wire.Fault {
+func (c *citizen) Publish(ctx context.Context, name string, p hub.Publication) (broker.Receipt, *wire.Fault) {
 	if c.publish != nil {
-		if f := c.publish(c, name, data); f != nil {
-			return f
+		if f := c.publish(c, name, p.Data); f != nil {
+			return broker.Receipt{}, f
 		}
 	}
-	return c.Member.Publish(ctx, name, data)
+	return c.Member.Publish(ctx, name, p)
 }
 
-func (c *citizen) Subscribe(name string, since *message.Position, strict bool, confirm func(*wire.Recovery)) *wire.Fault {
+func (c *citizen) Subscribe(ctx context.Context, name string, how hub.Start, confirm func(hub.Begun)) *wire.Fault {
 	if c.subscribe != nil {
 		if f := c.subscribe(c, name); f != nil {
 			return f
 		}
 	}
-	f := c.Member.Subscribe(name, since, strict, confirm)
+	f := c.Member.Subscribe(ctx, name, how, confirm)
 	if f == nil {
 		c.hears[name] = true
 	}
@@ -113,7 +113,7 @@ type forgetful struct{ doctor.Engine }
 
 var nowhere = tenant.MustParse("nowhere")
 
-func (f forgetful) Publish(ctx context.Context, m message.Message, keep broker.Keep) (message.Position, error) {
+func (f forgetful) Publish(ctx context.Context, m message.Message, keep broker.Keep) (broker.Receipt, error) {
 	m.Channel.Tenant = nowhere
 	return f.Engine.Publish(ctx, m, keep)
 }

@@ -3,6 +3,7 @@ package doctor
 import (
 	"portcullis/internal/acl"
 	"portcullis/internal/channel"
+	"portcullis/internal/hub"
 	"portcullis/internal/wire"
 )
 
@@ -38,8 +39,8 @@ func names(v *visit) {
 		m := v.from.member
 		for verb, fault := range map[string]*wire.Fault{
 			"echo":      m.Echo(name),
-			"publish":   m.Publish(v.ctx, name, []byte("0")),
-			"subscribe": m.Subscribe(name, nil, false, func(*wire.Recovery) {}),
+			"publish":   published(v, m, name),
+			"subscribe": m.Subscribe(v.ctx, name, hub.Start{}, func(hub.Begun) {}),
 		} {
 			v.tried()
 			if fault == nil || fault.Code != wire.BadChannel {

@@ -3,6 +3,7 @@ package doctor
 import (
 	"time"
 
+	"portcullis/internal/hub"
 	"portcullis/internal/wire"
 )
 
@@ -10,12 +11,19 @@ import (
 func (v *visit) says(s *side) (marker string, fault *wire.Fault) {
 	marker = "doctor-" + word()
 	v.spoken = append(v.spoken, utterance{marker, s, v.result})
-	return marker, s.member.Publish(v.ctx, s.name, []byte(`"`+marker+`"`))
+	_, fault = s.member.Publish(v.ctx, s.name, hub.Publication{Data: []byte(`"` + marker + `"`)})
+	return marker, fault
+}
+
+// published says something that nobody needs to know, and returns the answer.
+func published(v *visit, m Member, name string) *wire.Fault {
+	_, fault := m.Publish(v.ctx, name, hub.Publication{Data: []byte("0")})
+	return fault
 }
 
 // subscribes lets s hear the name of the meeting, and returns what ends that.
 func (v *visit) subscribes(s *side) (leave func(), fault *wire.Fault) {
-	fault = s.member.Subscribe(s.name, nil, false, func(*wire.Recovery) {})
+	fault = s.member.Subscribe(v.ctx, s.name, hub.Start{}, func(hub.Begun) {})
 	return func() { _ = s.member.Unsubscribe(s.name) }, fault
 }
 

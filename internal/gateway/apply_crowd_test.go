@@ -150,7 +150,7 @@ func (c *crowd) speak(t testing.TB, while func()) latency {
 				return
 			case <-tick.C:
 			}
-			if fault := m.Publish(context.Background(), "live:1", fmt.Append(nil, time.Now().UnixNano())); fault != nil {
+			if _, fault := m.Publish(context.Background(), "live:1", hub.Publication{Data: fmt.Append(nil, time.Now().UnixNano())}); fault != nil {
 				t.Error(fault)
 			}
 			sent++

@@ -216,11 +216,11 @@ func (d *edge) publish(t *testing.T, readers []*reader) (stop func() int64) {
 		for n := int64(0); !over.Load(); n++ {
 			data := fmt.Append(nil, n)
 			for i := range stormRooms {
-				if fault := m.Publish(context.Background(), taken(i), data); fault != nil {
+				if _, fault := m.Publish(context.Background(), taken(i), hub.Publication{Data: data}); fault != nil {
 					t.Error(fault)
 				}
 			}
-			if fault := m.Publish(context.Background(), keptRoom, data); fault != nil {
+			if _, fault := m.Publish(context.Background(), keptRoom, hub.Publication{Data: data}); fault != nil {
 				t.Error(fault)
 			}
 			sent.Store(n + 1)

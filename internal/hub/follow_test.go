@@ -63,20 +63,20 @@ func TestAFollowerHearsWhoDoesWhatWhere(t *testing.T) {
 	h.Follow(d)
 	ana, bob := h.enter(t, "acme", "ana", &ear{}), h.enter(t, "acme", "bob", &ear{})
 
-	must(t, ana.Subscribe("room:1", nil, false, ignore))
+	must(t, ana.Subscribe(t.Context(), "room:1", hub.Start{}, ignore))
 	d.reads(t, "the first", "acme room:1 occupied", "acme/ana c_ana subscribed room:1")
-	must(t, bob.Subscribe("room:1", nil, false, ignore))
+	must(t, bob.Subscribe(t.Context(), "room:1", hub.Start{}, ignore))
 	d.reads(t, "the second", "acme/bob c_bob subscribed room:1")
 	for _, refused := range []string{"room:1", "ops:1", "no name"} {
-		if fault := ana.Subscribe(refused, nil, false, ignore); fault == nil {
+		if fault := ana.Subscribe(t.Context(), refused, hub.Start{}, ignore); fault == nil {
 			t.Errorf("ana subscribed to %s", refused)
 		}
 	}
 	d.reads(t, "refused")
 
-	must(t, ana.Publish(t.Context(), "room:1", []byte(`"hi"`)))
+	must(t, say(ana, "room:1", []byte(`"hi"`)))
 	d.reads(t, "a message", `acme room:1 published by ana: "hi"`)
-	if fault := ana.Publish(t.Context(), "room:quiet", []byte(`"hi"`)); fault == nil {
+	if fault := say(ana, "room:quiet", []byte(`"hi"`)); fault == nil {
 		t.Error("ana published on room:quiet")
 	}
 	d.reads(t, "a message that is not allowed")
@@ -92,7 +92,7 @@ func TestAFollowerHearsWhatAPolicyTook(t *testing.T) {
 	d := new(diary)
 	h.Follow(d)
 	ana := h.enter(t, "acme", "ana", &ear{})
-	must(t, ana.Subscribe("room:1", nil, false, ignore))
+	must(t, ana.Subscribe(t.Context(), "room:1", hub.Start{}, ignore))
 	d.read()
 	told(ana.Renew(nil, h.only(t, "none")))
 	d.reads(t, "another policy", "acme room:1 vacated", "acme/ana c_ana unsubscribed room:1: policy")
@@ -104,8 +104,8 @@ func TestAFollowerHearsNothingOfWhoeverStandsAside(t *testing.T) {
 	d := new(diary)
 	h.Follow(d)
 	examiner := h.enter(t, "acme", "ana", &ear{}).Aside()
-	must(t, examiner.Subscribe("room:1", nil, false, ignore))
-	must(t, examiner.Publish(t.Context(), "room:1", []byte(`"hi"`)))
+	must(t, examiner.Subscribe(t.Context(), "room:1", hub.Start{}, ignore))
+	must(t, say(examiner, "room:1", []byte(`"hi"`)))
 	examiner.Leave()
 	d.reads(t, "an examiner")
 }

@@ -142,17 +142,23 @@ func must(t testing.TB, fault *wire.Fault) {
 	}
 }
 
-func ignore(*wire.Recovery) {}
+func ignore(hub.Begun) {}
+
+// say publishes.
+func say(m *hub.Member, name string, data []byte) *wire.Fault {
+	_, fault := m.Publish(context.Background(), name, hub.Publication{Data: data})
+	return fault
+}
 
 // bob hears alice; carol, in another tenant, hears nothing of the channel of the same name.
 func TestTenantsOfTheSameChannelNameHearNothingOfEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := open(t, limit.Limits{})
 		var bob, carol ear
-		must(t, h.enter(t, "acme", "bob", &bob).Subscribe("room:1", nil, false, ignore))
-		must(t, h.enter(t, "globex", "carol", &carol).Subscribe("room:1", nil, false, ignore))
+		must(t, h.enter(t, "acme", "bob", &bob).Subscribe(context.Background(), "room:1", hub.Start{}, ignore))
+		must(t, h.enter(t, "globex", "carol", &carol).Subscribe(context.Background(), "room:1", hub.Start{}, ignore))
 		alice := h.enter(t, "acme", "alice", &ear{})
-		must(t, alice.Publish(t.Context(), "room:1", []byte(`"hello"`)))
+		must(t, say(alice, "room:1", []byte(`"hello"`)))
 		synctest.Wait()
 		if got, want := bob.text(), "alice room:1 \"hello\"\n"; got != want {
 			t.Errorf("bob heard %q, want %q", got, want)
@@ -166,24 +172,24 @@ func TestTenantsOfTheSameChannelNameHearNothingOfEachOther(t *testing.T) {
 func TestVerbsAnswerWhatMayNotBe(t *testing.T) {
 	h := open(t, limit.Limits{SubscriptionsPerConn: 2})
 	m := h.enter(t, "acme", "ana", &ear{})
-	must(t, m.Subscribe("room:1", nil, false, ignore))
+	must(t, m.Subscribe(context.Background(), "room:1", hub.Start{}, ignore))
 	tests := []struct {
 		name string
 		try  func() *wire.Fault
 		want wire.Code
 	}{
 		{"echo where no rule allows it", func() *wire.Fault { return m.Echo("lab:rtt") }, wire.Forbidden},
-		{"publish where a rule denies it", func() *wire.Fault { return m.Publish(t.Context(), "room:quiet", []byte("1")) }, wire.Forbidden},
-		{"publish where no rule allows it", func() *wire.Fault { return m.Publish(t.Context(), "ops:1", []byte("1")) }, wire.Forbidden},
-		{"subscribe where no rule allows it", func() *wire.Fault { return m.Subscribe("ops:1", nil, false, ignore) }, wire.Forbidden},
-		{"subscribe to a pattern", func() *wire.Fault { return m.Subscribe("room:*", nil, false, ignore) }, wire.BadChannel},
-		{"subscribe to a reserved name", func() *wire.Fault { return m.Subscribe("$control", nil, false, ignore) }, wire.BadChannel},
-		{"publish to nothing", func() *wire.Fault { return m.Publish(t.Context(), "", []byte("1")) }, wire.BadChannel},
-		{"subscribe twice", func() *wire.Fault { return m.Subscribe("room:1", nil, false, ignore) }, wire.AlreadySubscribed},
+		{"publish where a rule denies it", func() *wire.Fault { return say(m, "room:quiet", []byte("1")) }, wire.Forbidden},
+		{"publish where no rule allows it", func() *wire.Fault { return say(m, "ops:1", []byte("1")) }, wire.Forbidden},
+		{"subscribe where no rule allows it", func() *wire.Fault { return m.Subscribe(context.Background(), "ops:1", hub.Start{}, ignore) }, wire.Forbidden},
+		{"subscribe to a pattern", func() *wire.Fault { return m.Subscribe(context.Background(), "room:*", hub.Start{}, ignore) }, wire.BadChannel},
+		{"subscribe to a reserved name", func() *wire.Fault { return m.Subscribe(context.Background(), "$control", hub.Start{}, ignore) }, wire.BadChannel},
+		{"publish to nothing", func() *wire.Fault { return say(m, "", []byte("1")) }, wire.BadChannel},
+		{"subscribe twice", func() *wire.Fault { return m.Subscribe(context.Background(), "room:1", hub.Start{}, ignore) }, wire.AlreadySubscribed},
 		{"unsubscribe from what is not subscribed", func() *wire.Fault { return m.Unsubscribe("room:2") }, wire.NotSubscribed},
 		{"unsubscribe from no name", func() *wire.Fault { return m.Unsubscribe("room:") }, wire.BadChannel},
-		{"the last subscription that is allowed", func() *wire.Fault { return m.Subscribe("room:2", nil, false, ignore) }, ""},
-		{"one subscription too many", func() *wire.Fault { return m.Subscribe("room:3", nil, false, ignore) }, wire.QuotaExceeded},
+		{"the last subscription that is allowed", func() *wire.Fault { return m.Subscribe(context.Background(), "room:2", hub.Start{}, ignore) }, ""},
+		{"one subscription too many", func() *wire.Fault { return m.Subscribe(context.Background(), "room:3", hub.Start{}, ignore) }, wire.QuotaExceeded},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -217,14 +223,14 @@ func TestEverybodyHearsEverythingInOrder(t *testing.T) {
 	h := open(t, limit.Limits{})
 	ears := make([]ear, subscribers)
 	for i := range ears {
-		must(t, h.enter(t, "acme", fmt.Sprint("s", i), &ears[i]).Subscribe("room:1", nil, false, ignore))
+		must(t, h.enter(t, "acme", fmt.Sprint("s", i), &ears[i]).Subscribe(context.Background(), "room:1", hub.Start{}, ignore))
 	}
 	var all sync.WaitGroup
 	for i := range publishers {
 		m := h.enter(t, "acme", fmt.Sprint("p", i), &ear{})
 		all.Go(func() {
 			for n := range messages {
-				if fault := m.Publish(context.Background(), "room:1", fmt.Append(nil, n)); fault != nil {
+				if fault := say(m, "room:1", fmt.Append(nil, n)); fault != nil {
 					t.Error(fault)
 				}
 			}
@@ -264,9 +270,9 @@ func TestEachDialectIsEncodedOnce(t *testing.T) {
 			if i%2 == 0 {
 				e.dialect = other
 			}
-			must(t, h.enter(t, "acme", fmt.Sprint("s", i), e).Subscribe("room:1", nil, false, ignore))
+			must(t, h.enter(t, "acme", fmt.Sprint("s", i), e).Subscribe(context.Background(), "room:1", hub.Start{}, ignore))
 		}
-		must(t, h.enter(t, "acme", "alice", &ear{}).Publish(t.Context(), "room:1", []byte("1")))
+		must(t, say(h.enter(t, "acme", "alice", &ear{}), "room:1", []byte("1")))
 		synctest.Wait()
 		if a, b := h.dialect.encoded.Load(), other.encoded.Load(); a != 1 || b != 1 {
 			t.Errorf("got %d and %d encodings, want 1 and 1", a, b)
@@ -286,14 +292,14 @@ func TestTheOkComesBeforeTheFirstMessage(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				alice.Publish(context.Background(), "room:1", []byte("1"))
+				say(alice, "room:1", []byte("1"))
 			}
 		}
 	})
 	for i := range 200 {
 		var e ear
 		m := h.enter(t, "acme", fmt.Sprint("s", i), &e)
-		must(t, m.Subscribe("room:1", nil, false, func(*wire.Recovery) { e.Deliver([]byte("ok\n"), 0, nil) }))
+		must(t, m.Subscribe(context.Background(), "room:1", hub.Start{}, func(hub.Begun) { e.Deliver([]byte("ok\n"), 0, nil) }))
 		if got := e.text(); !strings.HasPrefix(got, "ok\n") {
 			t.Fatalf("subscriber %d heard %.40q first", i, got)
 		}
@@ -307,7 +313,7 @@ func TestAChannelThatNobodyHearsLeavesNothingBehind(t *testing.T) {
 	h := open(t, limit.Limits{})
 	m := h.enter(t, "acme", "ana", &ear{})
 	for i := range 100 {
-		must(t, m.Subscribe(fmt.Sprint("room:", i), nil, false, ignore))
+		must(t, m.Subscribe(context.Background(), fmt.Sprint("room:", i), hub.Start{}, ignore))
 	}
 	if s, c := h.watcher.subscriptions.Load(), h.watcher.channels.Load(); s != 100 || c != 100 {
 		t.Fatalf("got %d subscriptions to %d channels, want 100 and 100", s, c)
@@ -329,12 +335,12 @@ func TestAPublisherWaitsWhereAChannelHasTooMuchToSay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := open(t, limit.Limits{})
 		e := &ear{hold: make(chan struct{})}
-		must(t, h.enter(t, "acme", "bob", e).Subscribe("room:1", nil, false, ignore))
+		must(t, h.enter(t, "acme", "bob", e).Subscribe(context.Background(), "room:1", hub.Start{}, ignore))
 		alice := h.enter(t, "acme", "alice", &ear{})
 		var sent atomic.Int64
 		go func() {
 			for range 10_000 {
-				if fault := alice.Publish(context.Background(), "room:1", []byte("1")); fault != nil {
+				if fault := say(alice, "room:1", []byte("1")); fault != nil {
 					t.Error(fault)
 				}
 				sent.Add(1)
@@ -357,13 +363,13 @@ func TestWhatAChannelHasToSayIsBoundedInBytesToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := open(t, limit.Limits{})
 		e := &ear{hold: make(chan struct{})}
-		must(t, h.enter(t, "acme", "bob", e).Subscribe("room:1", nil, false, ignore))
+		must(t, h.enter(t, "acme", "bob", e).Subscribe(context.Background(), "room:1", hub.Start{}, ignore))
 		alice := h.enter(t, "acme", "alice", &ear{})
 		var sent atomic.Int64
 		data := []byte(`"` + strings.Repeat("x", 64<<10) + `"`)
 		go func() {
 			for range 200 {
-				if fault := alice.Publish(context.Background(), "room:1", data); fault != nil {
+				if fault := say(alice, "room:1", data); fault != nil {
 					t.Error(fault)
 				}
 				sent.Add(1)
@@ -386,7 +392,7 @@ func TestDecisionsAreTold(t *testing.T) {
 	m := h.enter(t, "acme", "ana", &ear{})
 	m.Echo("room:1")
 	m.Echo("ops:1")
-	m.Publish(t.Context(), "room:quiet", []byte("1"))
+	say(m, "room:quiet", []byte("1"))
 	if line := h.log.String(); !strings.Contains(line, `"channel":"room:quiet","basis":"explicit_deny","rule":"quiet"`) || strings.Count(line, "\n") != 2 {
 		t.Errorf("got %s, want a line for each refusal that names its rule", line)
 	}
@@ -417,13 +423,13 @@ func fanOut(t testing.TB, subscribers int) (publish func()) {
 	for i := range subscribers {
 		place, _ := r.Account.Enter(fmt.Sprint(i))
 		m := h.Join(r, &auth.Principal{Tenant: r.ID, User: "s"}, place, "c", deaf{h.dialect, &got})
-		must(t, m.Subscribe("room:1", nil, false, ignore))
+		must(t, m.Subscribe(context.Background(), "room:1", hub.Start{}, ignore))
 	}
 	alice := h.enter(t, "acme", "alice", &ear{})
 	data := []byte(`"` + strings.Repeat("x", 126) + `"`)
 	sent := int64(0)
 	return func() {
-		must(t, alice.Publish(context.Background(), "room:1", data))
+		must(t, say(alice, "room:1", data))
 		sent += int64(subscribers)
 		for got.Load() < sent {
 			time.Sleep(time.Microsecond)

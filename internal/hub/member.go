@@ -115,34 +115,45 @@ func (m *Member) Echo(name string) *wire.Fault {
 	return fault
 }
 
-// Publish sends data to everyone who hears the channel, and returns once the engine has it. It copies data. Whoever had to wait is asked again: their
-// right may have ended meanwhile.
-func (m *Member) Publish(ctx context.Context, name string, data []byte) *wire.Fault {
-	ref, user, fault := m.allowed(acl.Publish, name)
+// Publication is what a member says.
+type Publication struct {
+	Data []byte // a JSON text
+}
+
+// Publish sends a publication to everyone who hears the channel, and returns once the engine has it, with the position that it has where the channel keeps
+// history. It copies Data. Whoever had to wait is asked again: their right may have ended meanwhile.
+func (m *Member) Publish(ctx context.Context, name string, p Publication) (broker.Receipt, *wire.Fault) {
+	r, ref, fault := m.allowed(acl.Publish, name)
 	if fault != nil {
-		return fault
+		return broker.Receipt{}, fault
 	}
 	waited, err := m.hub.waitForRoom(ctx, ref)
 	if err != nil {
-		return &wire.Fault{Code: wire.Unavailable, Message: "the gateway is too busy on this channel", Retry: time.Second}
+		return broker.Receipt{}, &wire.Fault{Code: wire.Unavailable, Message: "the gateway is too busy on this channel", Retry: time.Second}
 	}
 	if waited {
-		if ref, user, fault = m.allowed(acl.Publish, name); fault != nil {
-			return fault
+		if r, ref, fault = m.allowed(acl.Publish, name); fault != nil {
+			return broker.Receipt{}, fault
 		}
 	}
 	told := message.Message{
 		Channel: ref,
-		From:    message.Sender{User: user, Connection: m.connection},
+		From:    message.Sender{User: r.principal.User, Connection: m.connection},
 		Time:    time.Now(),
-		Data:    bytes.Clone(data),
+		Data:    bytes.Clone(p.Data),
 	}
-	told.Position, err = m.hub.broker.Publish(ctx, told, broker.Keep{})
+	receipt, err := m.hub.broker.Publish(ctx, told, keepOf(r.tenant.Channels.Of(ref.Name)))
 	if err != nil {
-		return &wire.Fault{Code: wire.Unavailable, Message: "the engine did not take the message", Retry: time.Second}
+		return broker.Receipt{}, &wire.Fault{Code: wire.Unavailable, Message: "the engine did not take the message", Retry: time.Second}
 	}
+	told.Position = receipt.Position
 	m.follower().Published(told)
-	return nil
+	return receipt, nil
+}
+
+// keepOf is what the engine stores of a channel.
+func keepOf(s *channel.Setting) broker.Keep {
+	return broker.Keep{Messages: s.History.Messages, Age: s.History.Age}
 }
 
 // waitForRoom lets a publisher wait while the channel has more to say on this node than it may hold.
@@ -162,10 +173,21 @@ func (h *Hub) waitForRoom(ctx context.Context, ref channel.Ref) (waited bool, er
 	return waited, nil
 }
 
+// Start is how a subscriber wants to begin.
+type Start struct {
+	Since  *message.Position // where it wants to continue; nil begins with the present
+	Strict bool              // not at all, rather than with something missing
+}
+
+// Begun is how a subscription began.
+type Begun struct {
+	Recovery *wire.Recovery // nil for whoever did not want to continue
+}
+
 // Subscribe begins the delivery of a channel, until Unsubscribe or Leave. confirm runs when it is certain and before the first message, so that a client
 // hears the ok first; it must not wait. Everything published after it arrives. No channel keeps history: whoever wants to continue since a position
 // is told that in confirm, or, when it is strict, refused.
-func (m *Member) Subscribe(name string, since *message.Position, strict bool, confirm func(*wire.Recovery)) *wire.Fault {
+func (m *Member) Subscribe(_ context.Context, name string, how Start, confirm func(Begun)) *wire.Fault {
 	n, fault := parse(name)
 	if fault != nil {
 		return fault
@@ -174,7 +196,7 @@ func (m *Member) Subscribe(name string, since *message.Position, strict bool, co
 	r := m.rights
 	d := r.decide(acl.Subscribe, n)
 	if d.Allowed {
-		fault = m.subscribe(r.ref(n), since, strict, confirm)
+		fault = m.subscribe(r.ref(n), how, confirm)
 	}
 	m.mu.Unlock()
 	if denied := m.decided(r, acl.Subscribe, n, d); denied != nil {
@@ -184,19 +206,19 @@ func (m *Member) Subscribe(name string, since *message.Position, strict bool, co
 }
 
 // subscribe joins the room of a channel that the member may hear. The caller holds mu.
-func (m *Member) subscribe(ref channel.Ref, since *message.Position, strict bool, confirm func(*wire.Recovery)) *wire.Fault {
+func (m *Member) subscribe(ref channel.Ref, how Start, confirm func(Begun)) *wire.Fault {
 	if m.subscriptions.find(ref.Name) != nil {
 		return &wire.Fault{Code: wire.AlreadySubscribed, Message: "there is a subscription to " + ref.Name.String()}
 	}
 	var from *wire.Recovery
-	if since != nil {
-		if strict {
+	if how.Since != nil {
+		if how.Strict {
 			return &wire.Fault{Code: wire.Unrecoverable, Message: "this channel keeps no history"}
 		}
 		from = &wire.Recovery{Reason: "no_history"}
 	}
 	s := &Subscription{subscriber: m.subscriber}
-	if fault := m.hub.join(ref, m.rights.tenant.Account, m.subscriptions.len(), s, m.follower(), func() { confirm(from) }); fault != nil {
+	if fault := m.hub.join(ref, m.rights.tenant.Account, m.subscriptions.len(), s, m.follower(), func() { confirm(Begun{from}) }); fault != nil {
 		return fault
 	}
 	m.subscriptions.add(s)
@@ -240,16 +262,16 @@ func (r rights) ref(name channel.Name) channel.Ref {
 	return channel.Ref{Tenant: r.principal.Tenant, Name: name}
 }
 
-// allowed asks the policy about a channel that a client names, and says who asked.
-func (m *Member) allowed(action acl.Action, name string) (ref channel.Ref, user string, fault *wire.Fault) {
+// allowed asks the policy about a channel that a client names, and says by which rights.
+func (m *Member) allowed(action acl.Action, name string) (r rights, ref channel.Ref, fault *wire.Fault) {
 	n, fault := parse(name)
 	if fault != nil {
-		return ref, "", fault
+		return r, ref, fault
 	}
 	m.mu.Lock()
-	r := m.rights
+	r = m.rights
 	m.mu.Unlock()
-	return r.ref(n), r.principal.User, m.decided(r, action, n, r.decide(action, n))
+	return r, r.ref(n), m.decided(r, action, n, r.decide(action, n))
 }
 
 // decided makes an answer of a decision. A channel that does not exist and one that is forbidden have one answer: there is nothing to find out

@@ -55,7 +55,7 @@ func TestAChangedPolicyTakesWhatItDoesNotAllow(t *testing.T) {
 		var bob ear
 		m := h.enter(t, "acme", "bob", &bob)
 		for _, name := range []string{"room:1", "room:2", "room:3"} {
-			must(t, m.Subscribe(name, nil, false, ignore))
+			must(t, m.Subscribe(context.Background(), name, hub.Start{}, ignore))
 		}
 		if loss := m.Renew(nil, func(tenant.ID) *realm.Tenant { return h.tenants["acme"] }); loss.Len() != 0 {
 			t.Errorf("nothing changed, and %v was lost", told(loss))
@@ -68,13 +68,13 @@ func TestAChangedPolicyTakesWhatItDoesNotAllow(t *testing.T) {
 		}
 		alice := h.enter(t, "acme", "alice", &ear{})
 		for _, name := range []string{"room:1", "room:2", "room:3"} {
-			must(t, alice.Publish(t.Context(), name, []byte("1")))
+			must(t, say(alice, name, []byte("1")))
 		}
 		synctest.Wait()
 		if got, want := bob.text(), "alice room:2 1\n"; got != want {
 			t.Errorf("bob heard %q, want %q", got, want)
 		}
-		if fault := m.Subscribe("room:1", nil, false, ignore); fault == nil || fault.Code != wire.Forbidden {
+		if fault := m.Subscribe(context.Background(), "room:1", hub.Start{}, ignore); fault == nil || fault.Code != wire.Forbidden {
 			t.Errorf("to subscribe again: got %v, want forbidden", fault)
 		}
 		if subscriptions := h.watcher.subscriptions.Load(); subscriptions != 1 {
@@ -97,11 +97,11 @@ func TestALossIsToldBehindTheLastMessage(t *testing.T) {
 				h := open(t, limit.Limits{})
 				bob := &ear{hold: make(chan struct{})}
 				m := h.enter(t, "acme", "bob", bob)
-				must(t, m.Subscribe("room:1", nil, false, ignore))
+				must(t, m.Subscribe(context.Background(), "room:1", hub.Start{}, ignore))
 				alice := h.enter(t, "acme", "alice", &ear{})
-				must(t, alice.Publish(t.Context(), "room:1", []byte("1")))
+				must(t, say(alice, "room:1", []byte("1")))
 				synctest.Wait() // the dispatcher holds it
-				must(t, alice.Publish(t.Context(), "room:1", []byte("2")))
+				must(t, say(alice, "room:1", []byte("2")))
 				var done atomic.Bool
 				go func() {
 					leave(h, m)
@@ -126,7 +126,7 @@ func TestALossIsToldBeforeANewSubscription(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := open(t, limit.Limits{})
 		m := h.enter(t, "acme", "bob", &ear{})
-		must(t, m.Subscribe("room:1", nil, false, ignore))
+		must(t, m.Subscribe(context.Background(), "room:1", hub.Start{}, ignore))
 		var order []string
 		note := func(what string) { order = append(order, what) }
 		loss := m.Renew(nil, h.only(t, "none"))
@@ -136,7 +136,7 @@ func TestALossIsToldBeforeANewSubscription(t *testing.T) {
 			if again := m.Renew(&auth.Principal{Tenant: h.tenants["acme"].ID, User: "bob"}, h.only(t, "room:1")); again.Len() > 0 {
 				t.Errorf("lost %v", told(again))
 			}
-			must(t, m.Subscribe("room:1", nil, false, func(*wire.Recovery) { note("ok") }))
+			must(t, m.Subscribe(context.Background(), "room:1", hub.Start{}, func(hub.Begun) { note("ok") }))
 		}()
 		synctest.Wait()
 		loss.Tell(func([]channel.Name) { note("unsubscribed") })
@@ -152,15 +152,15 @@ func TestAPublisherThatWaitsIsHeldToTheNewPolicy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := open(t, limit.Limits{})
 		bob := &ear{hold: make(chan struct{})}
-		must(t, h.enter(t, "acme", "bob", bob).Subscribe("room:1", nil, false, ignore))
+		must(t, h.enter(t, "acme", "bob", bob).Subscribe(context.Background(), "room:1", hub.Start{}, ignore))
 		alice := h.enter(t, "acme", "alice", &ear{})
 		var refused atomic.Pointer[wire.Fault]
 		sent := 0
 		go func() {
-			for fault := alice.Publish(context.Background(), "room:1", []byte("1")); fault == nil; fault = alice.Publish(context.Background(), "room:1", []byte("1")) {
+			for fault := say(alice, "room:1", []byte("1")); fault == nil; fault = say(alice, "room:1", []byte("1")) {
 				sent++
 			}
-			refused.Store(alice.Publish(context.Background(), "room:1", []byte("1")))
+			refused.Store(say(alice, "room:1", []byte("1")))
 		}()
 		synctest.Wait()
 		before := sent
@@ -179,7 +179,7 @@ func TestAPublisherThatWaitsIsHeldToTheNewPolicy(t *testing.T) {
 func TestATenantThatIsGoneTakesNothingByItself(t *testing.T) {
 	h := open(t, limit.Limits{})
 	m := h.enter(t, "acme", "bob", &ear{})
-	must(t, m.Subscribe("room:1", nil, false, ignore))
+	must(t, m.Subscribe(context.Background(), "room:1", hub.Start{}, ignore))
 	if loss := m.Renew(nil, func(tenant.ID) *realm.Tenant { return nil }); loss.Len() != 0 {
 		t.Errorf("lost %v: the session is about to end, and hears only that", told(loss))
 	}
@@ -215,7 +215,9 @@ func TestASubscriptionRacesAPolicy(t *testing.T) {
 	for range 20_000 {
 		told(m.Renew(nil, every))
 		subscribed, lost := false, 0
-		race(func() { m.Subscribe("room:1", nil, false, func(*wire.Recovery) { subscribed = true }) }, func() { lost = len(told(m.Renew(nil, none))) })
+		race(func() {
+			m.Subscribe(context.Background(), "room:1", hub.Start{}, func(hub.Begun) { subscribed = true })
+		}, func() { lost = len(told(m.Renew(nil, none))) })
 		if left := m.Channels(); len(left) != 0 || subscribed != (lost == 1) {
 			t.Fatalf("subscribed: %v, lost: %d, and there is %v", subscribed, lost, left)
 		}
@@ -228,7 +230,7 @@ func TestASubscriptionRacesAPolicy(t *testing.T) {
 func TestACredentialRacesAPolicy(t *testing.T) {
 	h := open(t, limit.Limits{})
 	m := h.enter(t, "acme", "bob", &ear{})
-	must(t, m.Subscribe("room:1", nil, false, ignore))
+	must(t, m.Subscribe(context.Background(), "room:1", hub.Start{}, ignore))
 	every, none := h.only(t, "room:1"), h.only(t, "none")
 	var policy sync.WaitGroup
 	var byPolicy []string
@@ -238,7 +240,7 @@ func TestACredentialRacesAPolicy(t *testing.T) {
 		return every(id)
 	}))
 	policy.Wait()
-	if fault := m.Subscribe("room:1", nil, false, ignore); fault == nil || len(byPolicy) != 1 || len(byCredential) != 0 {
+	if fault := m.Subscribe(context.Background(), "room:1", hub.Start{}, ignore); fault == nil || len(byPolicy) != 1 || len(byCredential) != 0 {
 		t.Errorf("to subscribe: %v; lost %v by the policy and %v by the credential", fault, byPolicy, byCredential)
 	}
 }
@@ -264,7 +266,7 @@ func TestAMemberHearsWhatItSubscribedToAndMay(t *testing.T) {
 			name := names[rand.IntN(len(names))]
 			switch rand.IntN(4) {
 			case 0:
-				fault := m.Subscribe(name, nil, false, ignore)
+				fault := m.Subscribe(context.Background(), name, hub.Start{}, ignore)
 				if got, want := fault == nil, may(policy, name) && !subscribed[name]; got != want {
 					t.Fatalf("step %d: to subscribe to %s under %v: got %v", step, name, policy, fault)
 				}
@@ -294,7 +296,7 @@ func TestAMemberHearsWhatItSubscribedToAndMay(t *testing.T) {
 			}
 			want := ""
 			for _, n := range names {
-				must(t, alice.Publish(t.Context(), n, fmt.Append(nil, step)))
+				must(t, say(alice, n, fmt.Append(nil, step)))
 				synctest.Wait()
 				if subscribed[n] {
 					want += fmt.Sprintf("alice %s %d\n", n, step)

@@ -2,13 +2,14 @@ package hub_test
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"sync"
 	"testing"
 	"time"
 
+	"portcullis/internal/hub"
 	"portcullis/internal/limit"
-	"portcullis/internal/wire"
 )
 
 // The ok to a subscription is written to its client, which may take a while. Whoever waits for it is in the same room: no channel of another tenant, on whatever
@@ -21,12 +22,12 @@ func TestASlowJoinHoldsUpNoOtherTenant(t *testing.T) {
 	defer close(release)
 	first := h.enter(t, "acme", "ana", new(ear))
 	acme.Go(func() {
-		_ = first.Subscribe("room:slow", nil, false, func(*wire.Recovery) { close(slow); <-release })
+		_ = first.Subscribe(context.Background(), "room:slow", hub.Start{}, func(hub.Begun) { close(slow); <-release })
 	})
 	<-slow
 	for _, user := range []string{"bob", "carol"} { // they wait behind ana
 		m := h.enter(t, "acme", user, new(ear))
-		acme.Go(func() { _ = m.Subscribe("room:slow", nil, false, ignore) })
+		acme.Go(func() { _ = m.Subscribe(context.Background(), "room:slow", hub.Start{}, ignore) })
 	}
 	time.Sleep(10 * time.Millisecond) // so that they do
 	m := h.enter(t, "globex", "dave", new(ear))
@@ -35,7 +36,7 @@ func TestASlowJoinHoldsUpNoOtherTenant(t *testing.T) {
 		defer close(done)
 		for i := range 1000 { // of 64 shards none is left out
 			name := fmt.Sprintf("room:%d", i)
-			if fault := cmp.Or(m.Subscribe(name, nil, false, ignore), m.Publish(t.Context(), name, []byte("x")), m.Unsubscribe(name)); fault != nil {
+			if fault := cmp.Or(m.Subscribe(context.Background(), name, hub.Start{}, ignore), say(m, name, []byte("x")), m.Unsubscribe(name)); fault != nil {
 				t.Error(fault)
 			}
 		}

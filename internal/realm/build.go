@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"log/slog"
+	"reflect"
 	"sync"
 	"time"
 
@@ -100,6 +101,11 @@ func (b *builder) tenant(c *config.Tenant, rules *compiled) {
 		t.candidate = newCandidate(rules.trial, t.Counts, b.options.Log, b.options.Candidates)
 	}
 	b.problems = append(b.problems, rules.problems...)
+	if was := b.previous.tenants[id]; was != nil && reflect.DeepEqual(was.config.Channels, c.Channels) {
+		t.Channels = was.Channels
+	} else {
+		b.channels(c, t)
+	}
 	first := len(b.issuers)
 	for i, issuer := range c.Issuers {
 		b.issuer(c, id, i)

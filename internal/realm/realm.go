@@ -16,6 +16,7 @@ import (
 	"portcullis/internal/auth/jwt/jwks"
 	"portcullis/internal/auth/mtls"
 	"portcullis/internal/auth/mtls/crl"
+	"portcullis/internal/channel"
 	"portcullis/internal/config"
 	"portcullis/internal/limit"
 	"portcullis/internal/tenant"
@@ -27,6 +28,8 @@ type Tenant struct {
 	Policy  *acl.Policy
 	Account *limit.Tenant
 	Counts  *Counts // nil for a tenant that is in no snapshot
+	// Channels are what its channels do beside passing on what is said.
+	Channels *channel.Settings
 	// TokenLife is how long a token of its issuers may count from now on, leeway included; 0 without an issuer.
 	TokenLife time.Duration
 	origins   map[string]struct{}

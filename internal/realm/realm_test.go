@@ -215,6 +215,8 @@ func TestWhatCannotBeBuiltSaysWhereAndWhy(t *testing.T) {
 		{"a test that fails", strings.Replace(both, "  - id: globex", "    tests: [{as: {user: ana}, deny: [\"echo lab:1\"]}]\n  - id: globex", 1), ":9:", "tests[0].deny[0]"},
 		{"a candidate's bad pattern", strings.Replace(both, "  - id: globex", "    candidate: {rules: [{name: n, allow: [echo], channels: [\"a:**:b\"]}]}\n  - id: globex", 1), ":9:", "candidate.rules[0].channels[0]"},
 		{"a candidate's test that fails", strings.Replace(both, "  - id: globex", "    candidate: {rules: [{name: n, allow: [echo], channels: [\"a:*\"]}], tests: [{as: {user: ana}, allow: [\"echo b:1\"]}]}\n  - id: globex", 1), ":9:", "candidate.tests[0].allow[0]"},
+		{"a setting's bad pattern", strings.Replace(both, "  - id: globex", "    channels: [{match: \"a:**:b\", history: {messages: 1}}]\n  - id: globex", 1), ":9:", "channels[0].match"},
+		{"a setting with a template", strings.Replace(both, "  - id: globex", "    channels: [{match: \"a:{user}\", history: {messages: 1}}]\n  - id: globex", 1), ":9:", "channels[0].match"},
 		{"no key file", strings.Replace(both, "acme-jwks.json", "none.json", 1), ":6:", "none.json"},
 		{"a key file that is none", strings.Replace(both, "acme-jwks.json", "acme-ca.pem", 1), ":6:", "acme-ca.pem"},
 		{"no authorities", strings.Replace(both, "acme-ca.pem", "none.pem", 1), ":7:", "none.pem"},

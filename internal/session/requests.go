@@ -3,6 +3,7 @@ package session
 import (
 	"time"
 
+	"portcullis/internal/hub"
 	"portcullis/internal/wire"
 )
 
@@ -73,7 +74,7 @@ func (s *Session) do(r *wire.Request, now time.Time) {
 	case wire.Echo:
 		s.answer(r, s.member.Echo(r.Channel))
 	case wire.Publish:
-		s.answer(r, s.member.Publish(s.host.context, r.Channel, r.Data))
+		s.publish(r)
 	case wire.Subscribe:
 		s.subscribe(r)
 	case wire.Unsubscribe:
@@ -87,11 +88,17 @@ func (s *Session) do(r *wire.Request, now time.Time) {
 	}
 }
 
+// publish answers when the engine has the message.
+func (s *Session) publish(r *wire.Request) {
+	receipt, fault := s.member.Publish(s.host.context, r.Channel, hub.Publication{Data: r.Data})
+	s.reply(&wire.Reply{Verb: r.Verb, ID: r.ID, Channel: r.Channel, Position: receipt.Position, Fault: fault})
+}
+
 // subscribe answers before the first message can arrive.
 func (s *Session) subscribe(r *wire.Request) {
 	ok := wire.Reply{Verb: r.Verb, ID: r.ID, Channel: r.Channel}
-	fault := s.member.Subscribe(r.Channel, r.Since, r.Strict, func(from *wire.Recovery) {
-		ok.Recovery = from
+	fault := s.member.Subscribe(s.host.context, r.Channel, hub.Start{Since: r.Since, Strict: r.Strict}, func(b hub.Begun) {
+		ok.Recovery = b.Recovery
 		s.reply(&ok)
 	})
 	if fault != nil {

@@ -62,10 +62,11 @@ type Reply struct {
 	Verb     Verb
 	ID       int64
 	Channel  string
-	Data     []byte    // echo: what came
-	Opcode   Opcode    // echo: how it came
-	Time     time.Time // ping
-	Expires  time.Time // refresh
+	Data     []byte           // echo: what came
+	Opcode   Opcode           // echo: how it came
+	Time     time.Time        // ping
+	Expires  time.Time        // refresh
+	Position message.Position // publish: where the channel has it; zero on channels without history
 	Recovery *Recovery
 	Fault    *Fault
 }

@@ -124,6 +124,13 @@ func TestTheSchemaRefusesWhatTheLoaderRefuses(t *testing.T) {
 		"a test without a channel":        begin + "tests: [{as: {user: a}, allow: [publish]}]\n",
 		"a test of manage on a channel":   begin + "tests: [{as: {user: a}, allow: [\"manage a\"]}]\n",
 		"a candidate that is no mapping":  begin + "candidate: []\n",
+		"an empty list of settings":       begin + "channels: []\n",
+		"a setting of no channel":         begin + "channels: [{history: {messages: 1}}]\n",
+		"a setting that sets nothing":     begin + "channels: [{match: a}]\n",
+		"a setting with a template":       begin + "channels: [{match: \"a:{user}\", history: {messages: 1}}]\n",
+		"history of no messages":          begin + "channels: [{match: a, history: {messages: 0}}]\n",
+		"history without messages":        begin + "channels: [{match: a, history: {ttl: 1h}}]\n",
+		"history of too many messages":    begin + "channels: [{match: a, history: {messages: 10001}}]\n",
 		"a limit that is a size in words": begin + "limits: {message_size: large}\n",
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,8 +10,10 @@ import (
 
 // What one key alone does not say, and an editor can tell all the same. The loader is stricter: names, tests, and what several files say together.
 const (
-	segment  = `(\*|\{(user|tenant|claim\.[^{}]+)\}|([A-Za-z0-9_.~@+=|-]|%[0-9A-F]{2})+)`
+	segment  = `(\*|\{(user|tenant|claim\.[^{}]+)\}|` + literal + `)`
 	pattern  = `^(` + segment + `:)*(\*\*|` + segment + `)$`
+	names    = `^((\*|` + literal + `):)*(\*\*|\*|` + literal + `)$`
+	literal  = `([A-Za-z0-9_.~@+=|-]|%[0-9A-F]{2})+`
 	id       = `^[a-z0-9][a-z0-9-]{0,62}$`
 	question = `^(manage|(echo|publish|subscribe|history|presence) \S+)$`
 )
@@ -21,7 +23,7 @@ func across(defs jsonschema.Definitions) error {
 	either := func(a, b string) []*jsonschema.Schema {
 		return []*jsonschema.Schema{{Required: []string{a}}, {Required: []string{b}}}
 	}
-	one := uint64(1)
+	one, two := uint64(1), uint64(2)
 	rule, test, match, tenant := defs["Rule"], defs["Test"], defs["Match"], defs["Tenant"]
 	if rule == nil || test == nil || match == nil || tenant == nil {
 		return fmt.Errorf("the structs Rule, Test, Match and Tenant have other names now")
@@ -51,6 +53,16 @@ func across(defs jsonschema.Definitions) error {
 		}
 		property.Items.Pattern = at.form
 	}
+	setting := defs["Channel"]
+	if setting == nil {
+		return fmt.Errorf("the struct Channel has another name now")
+	}
+	forNames, ok := setting.Properties.Get("match")
+	if !ok {
+		return fmt.Errorf("a channel has no match")
+	}
+	forNames.Pattern = names
+	setting.MinProperties = &two
 	name, ok := tenant.Properties.Get("id")
 	if !ok {
 		return fmt.Errorf("a tenant has no id")

@@ -148,11 +148,11 @@ func (n *node) expect(t *testing.T, of channel.Ref, want ...string) []message.Me
 
 func (n *node) publish(t *testing.T, on channel.Ref, data string, keep broker.Keep) message.Position {
 	t.Helper()
-	at, err := n.Publish(t.Context(), message.Message{Channel: on, Time: time.Now(), Data: []byte(data)}, keep)
+	receipt, err := n.Publish(t.Context(), message.Message{Channel: on, Time: time.Now(), Data: []byte(data)}, keep)
 	if err != nil {
 		t.Fatalf("publish %s on %s: %v", data, on.Name, err)
 	}
-	return at
+	return receipt.Position
 }
 
 func (n *node) want(t *testing.T, add, remove []channel.Ref) {

@@ -48,9 +48,9 @@ func (b *Broker) Interest(add, remove []channel.Ref) error {
 }
 
 // Publish calls the sinks before it returns. It never waits, and so has no use for ctx.
-func (b *Broker) Publish(_ context.Context, m message.Message, keep broker.Keep) (message.Position, error) {
+func (b *Broker) Publish(_ context.Context, m message.Message, keep broker.Keep) (broker.Receipt, error) {
 	if err := b.reached(); err != nil {
-		return message.Position{}, err
+		return broker.Receipt{}, err
 	}
 	i, s := b.engine.place(m.Channel)
 	if keep.Messages > 0 {
@@ -64,9 +64,9 @@ func (b *Broker) Publish(_ context.Context, m message.Message, keep broker.Keep)
 		b.engine.forget(s, m.Channel)
 	}
 	if wanted == nil {
-		return message.Position{}, nil
+		return broker.Receipt{}, nil
 	}
-	return message.Position{}, b.pass(wanted, i, m)
+	return broker.Receipt{}, b.pass(wanted, i, m)
 }
 
 // pass gives m to everybody who wants it. It is apart from Publish so that a message which nobody wants is not put on the heap.

@@ -17,17 +17,17 @@ type history struct {
 }
 
 // keep is Publish on a channel with history.
-func (b *Broker) keep(shard int, m message.Message, keep broker.Keep) (message.Position, error) {
+func (b *Broker) keep(shard int, m message.Message, keep broker.Keep) (broker.Receipt, error) {
 	s := &b.engine.shards[shard]
 	s.turn.Lock()
 	defer s.turn.Unlock()
 	if err := b.reached(); err != nil {
-		return message.Position{}, err
+		return broker.Receipt{}, err
 	}
 	if wanted := b.engine.store(s, &m, keep); wanted != nil {
-		return m.Position, b.pass(wanted, shard, m)
+		return broker.Receipt{Position: m.Position}, b.pass(wanted, shard, m)
 	}
-	return m.Position, nil
+	return broker.Receipt{Position: m.Position}, nil
 }
 
 // store gives m its place, and returns who wants it.

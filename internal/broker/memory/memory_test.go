@@ -156,14 +156,14 @@ func TestAnOldHistoryIsForgotten(t *testing.T) {
 		if grown := int64(heap()) - int64(before); grown > 512<<10 {
 			t.Errorf("the old histories still take %d bytes", grown)
 		}
-		if page, complete, err := b.Since(t.Context(), on("room:0"), first, 9); len(page) != 0 || complete || err != nil {
+		if page, complete, err := b.Since(t.Context(), on("room:0"), first.Position, 9); len(page) != 0 || complete || err != nil {
 			t.Errorf("got %d messages, complete %v, %v; want none and a gap", len(page), complete, err)
 		}
 		again, err := b.Publish(t.Context(), message.Message{Channel: on("room:0")}, keep)
-		if err != nil || again.Offset <= first.Offset || again.Epoch != first.Epoch {
+		if err != nil || again.Position.Offset <= first.Position.Offset || again.Position.Epoch != first.Position.Epoch {
 			t.Errorf("got %v, %v after %v; want a greater offset of the same epoch", again, err, first)
 		}
-		if _, complete, _ := b.Since(t.Context(), on("room:0"), first, 9); complete {
+		if _, complete, _ := b.Since(t.Context(), on("room:0"), first.Position, 9); complete {
 			t.Error("the channel's new history hides what was forgotten")
 		}
 	})
@@ -212,8 +212,8 @@ func TestAnEpochIsAnEnginesOwn(t *testing.T) {
 	keep := broker.Keep{Messages: 10}
 	at, _ := one.Publish(t.Context(), message.Message{Channel: on("room:1")}, keep)
 	_, _ = two.Publish(t.Context(), message.Message{Channel: on("room:1")}, keep)
-	if _, complete, _ := two.Since(t.Context(), on("room:1"), at, 9); complete || at.Epoch == "" {
-		t.Errorf("a position of epoch %q was another engine's too", at.Epoch)
+	if _, complete, _ := two.Since(t.Context(), on("room:1"), at.Position, 9); complete || at.Position.Epoch == "" {
+		t.Errorf("a position of epoch %q was another engine's too", at.Position.Epoch)
 	}
 }
 

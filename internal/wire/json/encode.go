@@ -129,6 +129,7 @@ func appendOK(dst []byte, r *wire.Reply) []byte {
 	case wire.Refresh:
 		dst = appendInt(dst, `,"expires":`, r.Expires.UnixMilli())
 	}
+	dst = appendPosition(dst, r.Position)
 	if r.Recovery != nil {
 		dst = strconv.AppendBool(append(dst, `,"recovered":`...), r.Recovery.Recovered)
 		if r.Recovery.Reason != "" {
@@ -137,6 +138,15 @@ func appendOK(dst []byte, r *wire.Reply) []byte {
 		}
 	}
 	return dst
+}
+
+// appendPosition appends a place in a channel's order, nothing for none.
+func appendPosition(dst []byte, p message.Position) []byte {
+	if p == (message.Position{}) {
+		return dst
+	}
+	dst = strconv.AppendUint(append(dst, `,"offset":`...), p.Offset, 10)
+	return appendText(append(dst, `,"epoch":`...), p.Epoch)
 }
 
 func appendInt(dst []byte, key string, n int64) []byte {

@@ -1,0 +1,59 @@
+package realm_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"portcullis/internal/channel"
+	"portcullis/internal/config"
+	"portcullis/internal/realm"
+	"portcullis/internal/tenant"
+)
+
+func withChannels(list string) string {
+	return strings.Replace(both, "  - id: globex", "    channels: "+list+"\n  - id: globex", 1)
+}
+
+func TestSettingsAreTheTenantsOwn(t *testing.T) {
+	s, problems := newWorld(t).build(withChannels(`[{match: "room:vip", history: {messages: 1000, ttl: 1h}}, {match: "room:*", history: {messages: 5}}]`))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	for name, want := range map[string]channel.History{
+		"room:vip": {Messages: 1000, Age: time.Hour},
+		"room:1":   {Messages: 5, Age: 24 * time.Hour},
+		"news":     {},
+	} {
+		if got := s.Tenant(tenant.MustParse("acme")).Channels.Of(channel.MustParse(name)).History; got != want {
+			t.Errorf("%s of acme: got %+v, want %+v", name, got, want)
+		}
+		if got := s.Tenant(tenant.MustParse("globex")).Channels.Of(channel.MustParse(name)).History; got.Kept() {
+			t.Errorf("%s of globex: got %+v of another tenant's file", name, got)
+		}
+	}
+}
+
+func TestASettingThatNeverCountsIsAWarning(t *testing.T) {
+	s, problems := newWorld(t).build(withChannels(`[{match: "room:**", history: {messages: 1}}, {match: "room:*:vip", history: {messages: 2}}]`))
+	if s == nil || len(problems) != 1 || problems[0].Severity != config.Warning || problems[0].Line != 9 || !strings.Contains(problems[0].String(), `channels[0], "room:**"`) {
+		t.Errorf("got %v, want a snapshot and one warning of line 9 about channels[0]", problems)
+	}
+}
+
+func TestUnchangedSettingsAreCarriedOver(t *testing.T) {
+	w := newWorld(t)
+	keys := &readings{seen: make(map[string]int)}
+	was := w.after(nil, keys, withChannels(`[{match: "room:*", history: {messages: 5}}]`))
+	again := func(tenants string) *realm.Tenant {
+		return w.after(was, keys, tenants).Tenant(tenant.MustParse("acme"))
+	}
+	before := was.Tenant(tenant.MustParse("acme")).Channels
+	rules := strings.Replace(withChannels(`[{match: "room:*", history: {messages: 5}}]`), "allow: [echo]", "allow: [publish]", 1)
+	if got := again(rules).Channels; got != before {
+		t.Error("other rules made other settings")
+	}
+	if got := again(withChannels(`[{match: "room:*", history: {messages: 6}}]`)).Channels; got.Of(channel.MustParse("room:1")).History.Messages != 6 {
+		t.Error("other settings did not")
+	}
+}
