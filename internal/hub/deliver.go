@@ -45,7 +45,7 @@ func (w *work) deliver(h *Hub, a *limit.Tenant) {
 		}
 		w.buf = frames
 		w.shared.Of(a, len(frames))
-		taken, kept := give(w.members[from:from+g.members], frames, len(w.messages), w.shared, h.slices)
+		taken, kept := h.give(w.members[from:from+g.members], frames, len(w.messages), w.shared, a.Rota())
 		w.batch.Recipients += taken
 		w.batch.Bytes += len(frames) * taken
 		if kept > 0 {
@@ -83,30 +83,47 @@ func (w *work) room() []byte {
 }
 
 // give hands frames, for which shared stands, to every member, and returns how many took them and how many still refer to them. Many members are cut into slices, for
-// as many goroutines as there are cores.
-func give(members []*Subscription, frames []byte, messages int, shared *limit.Shared, slices int) (taken, kept int) {
-	if slices = min(slices, len(members)/sliceSize); slices < 2 {
-		for _, s := range members {
-			switch s.subscriber.Deliver(frames, messages, shared) {
-			case Taken:
-				taken++
-			case Kept:
-				taken++
-				kept++
-			}
-		}
-		return taken, kept
+// as many goroutines as there are cores, where the tenant has a turn left for each.
+func (h *Hub) give(members []*Subscription, frames []byte, messages int, shared *limit.Shared, rota *limit.Rota) (taken, kept int) {
+	slices := 1
+	for slices < min(h.slices, len(members)/sliceSize) && rota.TryTake() {
+		slices++
+	}
+	if slices == 1 {
+		return h.giveAll(members, frames, messages, shared, rota)
 	}
 	var takenAll, keptAll atomic.Int64
 	var all sync.WaitGroup
 	for i := range slices {
 		slice := members[i*len(members)/slices : (i+1)*len(members)/slices]
 		all.Go(func() {
-			taken, kept := give(slice, frames, messages, shared, 1)
+			taken, kept := h.giveAll(slice, frames, messages, shared, rota)
 			takenAll.Add(int64(taken))
 			keptAll.Add(int64(kept))
 		})
 	}
 	all.Wait()
+	for range slices - 1 {
+		rota.Give()
+	}
 	return int(takenAll.Load()), int(keptAll.Load())
+}
+
+// giveAll is give for one goroutine.
+func (h *Hub) giveAll(members []*Subscription, frames []byte, messages int, shared *limit.Shared, rota *limit.Rota) (taken, kept int) {
+	s := h.stint(rota)
+	for i, m := range members {
+		switch m.subscriber.Deliver(frames, messages, shared) {
+		case Taken:
+			taken++
+		case Kept:
+			taken++
+			kept++
+			s.kept++
+		}
+		if i%stride == stride-1 {
+			s.rest()
+		}
+	}
+	return taken, kept
 }

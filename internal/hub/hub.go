@@ -38,6 +38,7 @@ type Hub struct {
 
 	rooms       [shards]shard
 	dispatchers sync.WaitGroup
+	breath      limit.Breath
 	reached     chan struct{} // closed by the engine's first Up
 	once        sync.Once
 }
@@ -131,6 +132,7 @@ func (h *Hub) OnCommand(kind string, f func(data []byte)) {
 func (h *Hub) Run(ctx context.Context) error {
 	err := h.broker.Run(ctx, sink{h})
 	h.dispatchers.Wait()
+	h.breath.Close()
 	return err
 }
 

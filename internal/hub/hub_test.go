@@ -41,6 +41,7 @@ func (l lines) AppendMessage(dst []byte, m *message.Message) []byte {
 type ear struct {
 	dialect wire.Dialect
 	hold    chan struct{} // not nil: Deliver waits until it is closed
+	tell    func()        // not nil: Deliver calls it
 
 	mu    sync.Mutex
 	heard strings.Builder
@@ -52,6 +53,9 @@ func (e *ear) Dialect() wire.Dialect { return e.dialect }
 func (e *ear) Deliver(frames []byte, messages int, _ *limit.Shared) hub.Outcome {
 	if e.hold != nil {
 		<-e.hold
+	}
+	if e.tell != nil {
+		e.tell()
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -132,7 +136,11 @@ func (h *house) enter(t testing.TB, tenantName, user string, e *ear) *hub.Member
 	if e.dialect == nil {
 		e.dialect = h.dialect
 	}
-	return h.Join(r, &auth.Principal{Tenant: r.ID, User: user}, place, "c_"+user, e)
+	return h.Join(r, principal(h, tenantName, user), place, "c_"+user, e)
+}
+
+func principal(h *house, tenantName, user string) *auth.Principal {
+	return &auth.Principal{Tenant: h.tenants[tenantName].ID, User: user}
 }
 
 func must(t testing.TB, fault *wire.Fault) {

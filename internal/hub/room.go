@@ -123,12 +123,18 @@ func (r *room) full() <-chan struct{} {
 
 func (r *room) crowded() bool { return len(r.pending) >= pendingMost || r.bytes >= pendingBytes }
 
-// dispatch delivers batch after batch until nothing is pending.
+// dispatch delivers batch after batch until nothing is pending. While it waits for its turn among those of its tenant, the batch grows.
 func (r *room) dispatch(h *Hub) {
-	w := works.Get().(*work)
+	w, rota := works.Get().(*work), r.account.Rota()
+	rota.Take()
 	for r.take(w) {
 		w.deliver(h, r.account)
+		if rota.Due() {
+			h.breath.Take()
+		}
+		rota.Pass()
 	}
+	rota.Give()
 	works.Put(w)
 }
 

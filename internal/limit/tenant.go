@@ -30,6 +30,7 @@ type Tenant struct {
 	queued                  atomic.Int64 // bytes that wait for slow readers
 	evicting                sync.Mutex   // held by whoever makes room; nobody waits for it
 	counts                  Counts
+	rota                    *Rota // set by NewTenant, then read-only
 
 	// Guarded by mu.
 	mu     sync.Mutex
@@ -53,7 +54,7 @@ type User struct {
 
 // NewTenant returns an account on which nothing is used.
 func NewTenant(l Limits) *Tenant {
-	t := &Tenant{users: make(map[string]*User)}
+	t := &Tenant{users: make(map[string]*User), rota: newRota()}
 	t.terms.Store(new(terms).with(l))
 	return t
 }

@@ -21,6 +21,7 @@ import (
 
 func TestMain(m *testing.M) {
 	flooding()
+	attacking()
 	flag.Parse()
 	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
 		_ = f.Value.Set("6") // those that run in parallel wait for clocks, not for processors
