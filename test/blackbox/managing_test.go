@@ -170,3 +170,28 @@ func TestABackendThatIsFasterThanTheGateway(t *testing.T) {
 		c.ends(t, 4505, `{"code":"disconnected"}`)
 	}
 }
+
+// A backend's requests count as its messages: one that asks without end is told to wait, and no other tenant notices.
+func TestABackendThatManagesWithoutEnd(t *testing.T) {
+	t.Parallel()
+	o := managed
+	o.acme.limits = "messages_per_second_per_user: 1"
+	g := start(t, o)
+	try := func(p *party, user string) *answer {
+		return g.asks(t, g.get("/v1/connections", bearer(p.token(user, roles("backend")))))
+	}
+	for range 2 {
+		if a := try(acme, "billing"); a.status != http.StatusOK {
+			t.Fatalf("got %d %s, want 200", a.status, a.body)
+		}
+	}
+	a := try(acme, "billing")
+	if a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") == "" || !strings.Contains(a.body, "messages_per_second_per_user is reached") {
+		t.Errorf("the third request of a burst of two: got %d %s", a.status, a.body)
+	}
+	for _, other := range []*answer{try(acme, "reports"), try(globex, "billing")} {
+		if other.status != http.StatusOK {
+			t.Errorf("another user: got %d %s, want 200", other.status, other.body)
+		}
+	}
+}

@@ -164,11 +164,14 @@ func (a *API) connectionRoutes(r chi.Router) {
 	r.Delete("/v1/users/{user}/connections", a.managed(a.disconnectUser))
 }
 
-// managed leads a request through the door of those who may manage their tenant.
+// managed leads a request through the door of those who may manage their tenant. Each counts as a message of its user: a backend that asks without end is at its own limit.
 func (a *API) managed(next func(http.ResponseWriter, *http.Request, *door.Caller) error) http.HandlerFunc {
 	return a.asked(door.API, func(w http.ResponseWriter, r *http.Request, c *door.Caller) error {
 		if err := a.mayManage(c); err != nil {
 			return err
+		}
+		if over := c.Tenant.Account.Ask(c.Started, c.Principal.User, 1); over.Any() {
+			return door.Later(door.MessageRate, over.Retry, "%s; every request counts as a message", over.Text())
 		}
 		return next(w, r, c)
 	})
