@@ -123,6 +123,16 @@ func (h *house) audited(parties []*party) error {
 			return fmt.Errorf("/metrics names %s", mark)
 		}
 	}
+	_, page := h.asks(http.MethodGet, h.AdminAddr(), "/metrics/tenants", "", "")
+	for _, p := range parties {
+		own := fmt.Sprintf("tenant=%q", p.id)
+		if strings.Contains(page, own) == p.away {
+			return fmt.Errorf("/metrics/tenants does not know whether %s is there: away is %v", p.id, p.away)
+		}
+		if mark := p.marked(strings.ReplaceAll(page, own, "")); mark != "" {
+			return fmt.Errorf("/metrics/tenants names %s otherwise than as a tenant", mark)
+		}
+	}
 	if !strings.Contains(metrics, "portcullis_acl_decisions_total") {
 		return fmt.Errorf("/metrics says nothing: %.300s", metrics)
 	}
