@@ -464,3 +464,20 @@ func BenchmarkFanOutTo1000(b *testing.B) {
 		publish()
 	}
 }
+
+// A request of a client from its limits to its one listener, as many as the hub takes.
+func BenchmarkPublications(b *testing.B) {
+	h := open(b, limit.Limits{})
+	var got atomic.Int64
+	r := h.tenants["acme"]
+	place, _ := r.Account.Enter("bob")
+	bob := h.Join(r, &auth.Principal{Tenant: r.ID, User: "bob"}, place, "c", deaf{h.dialect, &got})
+	must(b, bob.Subscribe("room:1", nil, false, ignore))
+	alice := h.enter(b, "acme", "alice", &ear{})
+	data := []byte(`"` + strings.Repeat("x", 126) + `"`)
+	b.ReportAllocs()
+	for b.Loop() {
+		must(b, alice.Admit(time.Now(), len(data)))
+		must(b, alice.Publish(context.Background(), "room:1", data))
+	}
+}
