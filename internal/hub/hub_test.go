@@ -472,12 +472,12 @@ func BenchmarkPublications(b *testing.B) {
 	r := h.tenants["acme"]
 	place, _ := r.Account.Enter("bob")
 	bob := h.Join(r, &auth.Principal{Tenant: r.ID, User: "bob"}, place, "c", deaf{h.dialect, &got})
-	must(b, bob.Subscribe("room:1", nil, false, ignore))
+	must(b, bob.Subscribe(context.Background(), "room:1", hub.Start{}, ignore))
 	alice := h.enter(b, "acme", "alice", &ear{})
 	data := []byte(`"` + strings.Repeat("x", 126) + `"`)
 	b.ReportAllocs()
 	for b.Loop() {
 		must(b, alice.Admit(time.Now(), len(data)))
-		must(b, alice.Publish(context.Background(), "room:1", data))
+		must(b, say(alice, "room:1", data))
 	}
 }

@@ -65,6 +65,7 @@ func (s *Session) tell(lost []channel.Name, why hub.Ending) {
 			text = "a service of the tenant ended the subscription to " + name.String()
 		}
 		frames = s.dialect.AppendNotice(frames, &wire.Notice{Kind: wire.Unsubscribed, Channel: name.String(), Fault: &wire.Fault{Code: wire.Forbidden, Message: text}})
+		s.member.Counts().Sent(1, len(frames)-before)
 		s.host.observer.Sent(string(wire.Unsubscribed), len(frames)-before)
 	}
 	if len(frames) == 0 { // the dialect has no word for it
