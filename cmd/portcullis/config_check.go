@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"portcullis/internal/auth"
 	"portcullis/internal/config"
 	"portcullis/internal/realm"
+	"portcullis/internal/webhook"
 )
 
 func configCheckCommand(s *shell) *cobra.Command {
@@ -38,7 +40,8 @@ func (s *shell) configCheck(ctx context.Context, file string, offline, asJSON bo
 	c, problems := config.Load(file)
 	if c != nil {
 		_, more := realm.Build(c, quiet())
-		problems = append(append(problems, files(c)...), more...)
+		_, hooks := webhook.Read(c)
+		problems = slices.Concat(problems, files(c), more, hooks)
 		if !offline {
 			problems = append(problems, fetch(ctx, c)...)
 		}

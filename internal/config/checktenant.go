@@ -22,6 +22,7 @@ func (t *Tenant) check() (problems []Problem) {
 		add(t.Warning("rules", "there are none, so that nobody may do anything; add a rule with allow"))
 	}
 	t.checkRules("", t.Rules, t.Tests, add)
+	t.checkWebhooks(add)
 	if c := t.Candidate; c != nil {
 		t.checkRules("candidate", c.Rules, c.Tests, add)
 	}

@@ -30,6 +30,9 @@ type Tenant struct {
 	// What the rules must answer. A configuration whose tests fail is refused.
 	Tests []Test `yaml:"tests"`
 
+	// The backends that are told what happens, at most 8. Each has a queue of its own, which a reload keeps while its url stays.
+	Webhooks []Webhook `yaml:"webhooks"`
+
 	// Rules on trial. Every question is answered by rules alone, and put to these too: where they would answer otherwise, that is counted and logged (event policy.candidate),
 	// and nothing changes for anybody. No default: without it there is no trial.
 	Candidate *Candidate `yaml:"candidate"`

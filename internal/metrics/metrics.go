@@ -25,6 +25,7 @@ import (
 	"portcullis/internal/limit"
 	"portcullis/internal/listen"
 	"portcullis/internal/session"
+	"portcullis/internal/webhook"
 	"portcullis/internal/wire"
 )
 
@@ -62,6 +63,7 @@ type Metrics struct {
 	proxies  counters[listen.ProxyResult]
 	lobby    lobbyObserver
 	reloads  reloads
+	webhooks webhookObserver
 
 	candidates candidateObserver
 	tenants    tenantsObserver
@@ -98,6 +100,7 @@ func New(b Build, dialects []wire.Dialect) *Metrics {
 		proxies:  newProxyHeaders(f),
 		lobby:    newLobby(f),
 		reloads:  newReloads(f),
+		webhooks: newWebhooks(f),
 
 		candidates: newCandidates(f),
 		tenants:    newTenants(f),
@@ -145,6 +148,9 @@ func (m *Metrics) Audit() audit.Observer { return m.audit }
 
 // Keys hears of the issuers' key sets.
 func (m *Metrics) Keys() jwks.Observer { return m.keys }
+
+// Webhooks hears of what backends are told.
+func (m *Metrics) Webhooks() webhook.Observer { return &m.webhooks }
 
 // Lobby hears of connections that have no session yet.
 func (m *Metrics) Lobby() limit.LobbyObserver { return &m.lobby }

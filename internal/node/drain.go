@@ -35,11 +35,34 @@ func (n *Node) drain(cause error, failed context.Context) {
 	defer context.AfterFunc(said, n.sessions.Interrupt)()
 	asked, cut := n.gateway.Roster().Empty(said)
 	n.log.Info("drained", "event", "node.drained", "asked", asked, "cut", cut)
-	for _, e := range append(n.edges, n.admin) {
+	shut(ctx, n.edges...)
+	n.flush(ctx, cause)
+	shut(ctx, n.admin)
+}
+
+func shut(ctx context.Context, edges ...edge) {
+	for _, e := range edges {
 		if err := e.server.Shutdown(ctx); err != nil {
 			_ = e.server.Close()
 		}
 	}
+}
+
+// flushBy is how long backends have to take what webhooks hold still, flushNow how long while somebody waits at a keyboard.
+const (
+	flushBy  = 5 * time.Second
+	flushNow = time.Second
+)
+
+// flush lets webhooks deliver what they can in what is left of the grace. The goodbyes are events too. What cannot be delivered is counted and logged.
+func (n *Node) flush(ctx context.Context, cause error) {
+	most := flushBy
+	if errors.Is(cause, ErrNow) {
+		most = flushNow
+	}
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	n.hooks.Flush(ctx)
 }
 
 func wait(ctx context.Context, d time.Duration) {

@@ -33,6 +33,7 @@ import (
 	"portcullis/internal/metrics/tenants"
 	"portcullis/internal/realm"
 	"portcullis/internal/session"
+	"portcullis/internal/webhook"
 	"portcullis/internal/wire"
 	"portcullis/internal/wire/json"
 	"portcullis/internal/wire/mirror"
@@ -69,6 +70,7 @@ type Node struct {
 	hub      *hub.Hub
 	sessions *session.Host
 	gateway  *gateway.Gateway
+	hooks    *webhook.Hooks
 	lobby    *limit.Lobby
 	doctor   *doctor.Doctor
 	edges    []edge
@@ -94,7 +96,8 @@ func New(o Options) (*Node, []config.Problem) {
 	gates := newGates(m)
 	built := realm.Options{Log: o.Log, Keys: m.Keys(), Lists: m.Lists(), Candidates: m.Candidates(), Gate: gates.tokens, CertificateGate: gates.chains}
 	snapshot, problems := realm.Build(o.Config, built)
-	if snapshot == nil {
+	hooks, more := webhook.Read(o.Config)
+	if problems = append(problems, more...); snapshot == nil || hooks == nil {
 		return nil, problems
 	}
 	main := *o.Config
@@ -115,8 +118,11 @@ func New(o Options) (*Node, []config.Problem) {
 	name := "n_" + rand.Text()[:8]
 	n.audit = audit.New(o.Audit, name, n.knows, m.Audit())
 	n.engine = memory.With(memory.Options{StateDir: string(o.Config.Broker.StateDir), Log: o.Log})
+	n.hooks = webhook.New(webhook.Config{Node: name, Observer: m.Webhooks(), Log: o.Log})
+	n.hooks.Set(hooks)
 	n.hub = hub.New(n.engine, n.audit.Hub(m.Hub()), o.Log)
-	n.sessions = session.NewHost(name, n.audit.Sessions(m.Sessions()), o.Log)
+	n.hub.Follow(n.hooks)
+	n.sessions = session.NewHost(name, n.hooks.Sessions(n.audit.Sessions(m.Sessions())), o.Log)
 	n.ledger = revocation.NewLedger(n.engine.State(), n.announce, n.ended, o.Log)
 	n.hub.OnCommand(revocationCommand, n.ledger.Heard)
 	if n.door, problems = n.newDoor(gates, problems); n.door == nil {
@@ -272,6 +278,7 @@ func (n *Node) Run(ctx context.Context) error {
 	all.Go(func() error { return n.hub.Run(failed) })
 	all.Go(func() error { return n.remember(failed) })
 	all.Go(func() error { n.realms.Run(failed, n.listed); return nil })
+	all.Go(func() error { n.hooks.Run(failed); return nil })
 	all.Go(func() error { n.tidy(failed); return nil })
 	all.Go(func() error { n.tenants.Run(failed); return nil })
 	all.Go(func() error { n.watch(failed); return nil })

@@ -13,6 +13,7 @@ import (
 	"portcullis/internal/config/watch"
 	"portcullis/internal/realm"
 	"portcullis/internal/tenant"
+	"portcullis/internal/webhook"
 )
 
 // Reloaded is what a reload did. Tenants are named in the order of their ids.
@@ -92,18 +93,20 @@ func (n *Node) Reload(by Cause) (*Reloaded, []config.Problem) {
 
 func (n *Node) reload(by Cause) (*Reloaded, []config.Problem) {
 	start := time.Now()
-	c, snapshot, problems := n.rebuild()
-	if snapshot == nil {
+	next, problems := n.rebuild()
+	if next == nil {
 		n.refused(by, problems)
 		return nil, problems
 	}
+	snapshot := next.snapshot
 	ctx, cancel := context.WithTimeout(context.Background(), newKeysBy)
 	_ = snapshot.Fetch(ctx) // a service that does not answer is its users' misfortune alone; the log says so
 	cancel()
 	was := n.realms.Swap(snapshot)
-	n.reloading.last.Store(c)
+	n.hooks.Set(next.hooks)
+	n.reloading.last.Store(next.config)
 	report := reported(snapshot.Since(was))
-	report.Tenants = len(c.Tenants)
+	report.Tenants = len(next.config.Tenants)
 	applied, _ := n.gateway.Apply(context.Background()) // nothing calls it off
 	report.Connections, report.Ended, report.Lost = applied.Connections, applied.Ended, applied.Lost
 	report.Took = time.Since(start).Milliseconds()
@@ -111,20 +114,28 @@ func (n *Node) reload(by Cause) (*Reloaded, []config.Problem) {
 	return report, problems
 }
 
-// rebuild builds what is in the files beside what runs. Without a snapshot one of the problems is an error.
-func (n *Node) rebuild() (*config.Config, *realm.Snapshot, []config.Problem) {
+// rebuilt is what is to count next.
+type rebuilt struct {
+	config   *config.Config
+	snapshot *realm.Snapshot
+	hooks    *webhook.Settings
+}
+
+// rebuild builds what is in the files beside what runs. It is nil when one of the problems is an error.
+func (n *Node) rebuild() (*rebuilt, []config.Problem) {
 	c, problems := n.reloading.last.Load().Again(n.options.File)
 	if c == nil {
-		return nil, nil, problems
+		return nil, problems
 	}
 	problems = append(n.config.Fixed(c), problems...) // the main file first
 	o := n.realmOptions
 	o.Previous = n.realms.Current()
 	snapshot, more := realm.Build(c, o)
-	if problems = append(problems, more...); config.Failed(problems) {
-		return nil, nil, problems
+	hooks, others := webhook.Read(c)
+	if problems = slices.Concat(problems, more, others); config.Failed(problems) {
+		return nil, problems
 	}
-	return c, snapshot, problems
+	return &rebuilt{c, snapshot, hooks}, problems
 }
 
 func reported(d realm.Difference) *Reloaded {

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 
+	"portcullis/internal/config"
 	"portcullis/internal/config/watch"
 )
 
@@ -21,6 +22,13 @@ func (n *Node) watched() watch.Files {
 	for i := range c.Tenants {
 		if of := c.Tenants[i].Certificates; of != nil {
 			f.Single = append(f.Single, string(of.AuthoritiesFile))
+		}
+		for _, w := range c.Tenants[i].Webhooks {
+			for _, file := range []config.File{w.SecretFile, w.PreviousSecretFile, w.AuthoritiesFile} {
+				if file != "" {
+					f.Single = append(f.Single, string(file))
+				}
+			}
 		}
 	}
 	return f

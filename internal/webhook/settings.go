@@ -1,0 +1,149 @@
+package webhook
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"portcullis/internal/channel"
+	"portcullis/internal/config"
+	"portcullis/internal/tenant"
+)
+
+// Settings are the hooks of all tenants, as a configuration has them.
+type Settings struct{ tenants map[tenant.ID][]*setting }
+
+// setting is one hook's part of a configuration. Nobody changes it.
+type setting struct {
+	url      string
+	place    string // in the tenant's file, for the log
+	host     string
+	kinds    []Kind
+	channels []channel.Pattern // none is all
+	payload  bool
+	keys     []config.SigningKey
+	timeout  time.Duration
+	client   *http.Client
+}
+
+// Read reads the hooks of a configuration, and the files that they name. It connects to nobody. Without an error among the problems there are settings.
+func Read(c *config.Config) (*Settings, []config.Problem) {
+	s := &Settings{tenants: make(map[tenant.ID][]*setting)}
+	var problems []config.Problem
+	for i := range c.Tenants {
+		t := &c.Tenants[i]
+		id, err := tenant.Parse(t.ID)
+		if err != nil {
+			continue // told of where the tenants are built
+		}
+		for j := range t.Webhooks {
+			path := fmt.Sprintf("webhooks[%d]", j)
+			one, more := read(t, path, &t.Webhooks[j])
+			problems = append(problems, more...)
+			s.tenants[id] = append(s.tenants[id], one)
+		}
+	}
+	if config.Failed(problems) {
+		return nil, problems
+	}
+	return s, problems
+}
+
+func read(t *config.Tenant, path string, w *config.Webhook) (s *setting, problems []config.Problem) {
+	fail := func(key string, err error) { problems = append(problems, t.Problem(path+"."+key, "%v", err)) }
+	s = &setting{url: w.URL, place: path, payload: w.Payload, timeout: time.Duration(w.Timeout)}
+	u, err := url.Parse(w.URL)
+	if err != nil {
+		fail("url", errors.New("is no address"))
+		return s, problems
+	}
+	s.host = u.Host
+	for _, e := range w.Events {
+		s.kinds = append(s.kinds, Kind(e))
+	}
+	for i, text := range w.Channels {
+		p, err := channel.ParsePattern(text)
+		if err != nil {
+			fail(fmt.Sprintf("channels[%d]", i), err)
+		}
+		s.channels = append(s.channels, p)
+	}
+	for _, f := range []struct {
+		key  string
+		file config.File
+	}{{"secret_file", w.SecretFile}, {"previous_secret_file", w.PreviousSecretFile}} {
+		if f.file == "" {
+			continue
+		}
+		key, err := config.ReadSigningKey(f.file)
+		if err != nil {
+			fail(f.key, err)
+		}
+		s.keys = append(s.keys, key)
+	}
+	roots, err := authorities(string(w.AuthoritiesFile))
+	if err != nil {
+		fail("authorities_file", err)
+	}
+	s.client = newClient(roots)
+	return s, problems
+}
+
+// authorities reads a file of them; without one there is nil, which are the system's. An empty file is an error for that reason.
+func authorities(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s cannot be read: %w; name a PEM file that the gateway may read", file, errors.Unwrap(err))
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%s holds no certificate; put in the PEM of the authority that signed the receiver's", file)
+	}
+	return roots, nil
+}
+
+const (
+	// maxHeaders and maxAnswer are how much of an answer is read: nobody looks at it, and a whole one lets the connection serve the next request.
+	maxHeaders = 16 << 10
+	maxAnswer  = 4 << 10
+	// answerBy is how long the rest of an answer may take once its status is there.
+	answerBy = 500 * time.Millisecond
+	// idle is how long a connection waits for the next batch.
+	idle = 30 * time.Second
+)
+
+// newClient returns a client of one hook's own. It follows no redirect: where events go is the operator's choice alone.
+func newClient(roots *x509.CertPool) *http.Client {
+	return &http.Client{
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{
+			Proxy:                  http.ProxyFromEnvironment,
+			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+			DisableCompression:     true, // a small answer must not become a large one
+			MaxIdleConnsPerHost:    1,
+			IdleConnTimeout:        idle,
+			MaxResponseHeaderBytes: maxHeaders,
+		},
+	}
+}
+
+// wants reports whether a hook is told of a channel; the zero Name is none.
+func (s *setting) wants(name channel.Name) bool {
+	if len(s.channels) == 0 || name.IsZero() {
+		return true
+	}
+	for _, p := range s.channels {
+		if p.Match(name) {
+			return true
+		}
+	}
+	return false
+}
