@@ -22,13 +22,16 @@ func watched(t *testing.T, f func(t *testing.T, w *world)) {
 		var runs sync.WaitGroup
 		runs.Go(func() { w.register.Run(ctx) })
 		f(t, w)
+		w.wait(0)
 		stop()
 		runs.Wait()
 	})
 }
 
-// wait lets a look pass.
-func wait(d time.Duration) {
+// wait lets looks pass. What was done before is done before any of them.
+func (w *world) wait(d time.Duration) {
+	w.mu.Lock()
+	w.mu.Unlock() //nolint:staticcheck // a look takes it first
 	time.Sleep(d)
 	synctest.Wait()
 }
@@ -75,7 +78,7 @@ func TestALimitIsToldOfBeforeItBites(t *testing.T) {
 				places[len(places)-1].Leave()
 				places = places[:len(places)-1]
 			}
-			wait(time.Second)
+			w.wait(time.Second)
 		}
 		hold(7)
 		w.said(t)
@@ -84,7 +87,7 @@ func TestALimitIsToldOfBeforeItBites(t *testing.T) {
 		if w.near[limit.Connections] != 1 {
 			t.Errorf("%d tenants are near, want acme alone", w.near[limit.Connections])
 		}
-		time.Sleep(2 * time.Minute)
+		w.wait(2 * time.Minute)
 		for _, n := range []int{7, 8, 7, 9} { // never below 70 %
 			hold(n)
 		}
@@ -99,9 +102,9 @@ func TestALimitIsToldOfBeforeItBites(t *testing.T) {
 		hold(9) // at once again: it was told of in this minute
 		w.said(t)
 		acme.Account.Set(limit.Limits{})
-		wait(time.Second)
+		w.wait(time.Second)
 		acme.Account.Set(limit.Limits{Connections: 9})
-		wait(time.Minute)
+		w.wait(time.Minute)
 		if w.near[limit.Connections] != 1 {
 			t.Errorf("with a smaller limit %d are near, want acme", w.near[limit.Connections])
 		}
@@ -116,21 +119,21 @@ func TestTheFirstRefusalInAWhileIsToldOf(t *testing.T) {
 		for range 5 {
 			acme.Account.Enter("ana")
 		}
-		wait(time.Second)
+		w.wait(time.Second)
 		w.said(t, "limit_reached acme connections_per_user 0/1 5")
 		for range 100 {
 			acme.Account.Enter("ana")
-			wait(time.Second)
+			w.wait(time.Second)
 		}
 		w.said(t)
 		if got := w.met[limit.ConnectionsPerUser]; got != 105 {
 			t.Errorf("%d refusals were counted, want 105", got)
 		}
-		wait(time.Minute)
+		w.wait(time.Minute)
 		acme.Account.Enter("ana")
 		acme.Account.Enter("ana")
 		w.leave(acme) // in the same second
-		wait(time.Second)
+		w.wait(time.Second)
 		w.said(t, "limit_reached acme connections_per_user 0/1 2")
 		if got := w.met[limit.ConnectionsPerUser]; got != 107 {
 			t.Errorf("%d refusals were counted, want 107, those of a tenant that left too", got)
@@ -147,9 +150,9 @@ func TestARateIsAveraged(t *testing.T) {
 			for range n {
 				p.Message(time.Now(), 1)
 			}
-			wait(time.Second)
+			w.wait(time.Second)
 		}
-		wait(5 * time.Second)
+		w.wait(5 * time.Second)
 		send(200)
 		send(0)
 		send(0)
@@ -179,7 +182,7 @@ func TestAStormOfTenantsIsBounded(t *testing.T) {
 		for i := range 10_000 {
 			w.come(fmt.Sprint("t", i), limit.Limits{Connections: 1}).Account.Enter("ana")
 		}
-		wait(time.Second)
+		w.wait(time.Second)
 		if got := len(w.lines(t)); got == 0 || got > 200 {
 			t.Errorf("got %d lines, want some and at most 200", got)
 		}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 
 // world is tenants that come and go, and what the register says of them.
 type world struct {
+	mu       sync.Mutex // taken by each look, first
 	tenants  []*realm.Tenant
 	register *tenants.Register
 	registry *prometheus.Registry
@@ -37,7 +39,11 @@ func (w *world) Unnamed()                    { w.unnamed++ }
 func newWorld(named int) *world {
 	w := &world{near: make(map[limit.Quota]int), met: make(map[limit.Quota]uint64), registry: prometheus.NewRegistry()}
 	w.register = tenants.New(tenants.Config{
-		Tenants: func() []*realm.Tenant { return w.tenants }, Named: named, Observer: w, Log: slog.New(slog.NewJSONHandler(&w.log, nil)),
+		Tenants: func() []*realm.Tenant {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return w.tenants
+		}, Named: named, Observer: w, Log: slog.New(slog.NewJSONHandler(&w.log, nil)),
 	})
 	w.registry.MustRegister(w.register)
 	return w
