@@ -29,7 +29,7 @@ func (o *Operations) diff(w http.ResponseWriter, r *http.Request, t *realm.Tenan
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&asked); err != nil || d.More() || asked.Rules == nil {
+	if err := d.Decode(&asked); err != nil || !ends(d) || asked.Rules == nil {
 		return badRequest(`the body is no rules such as {"rules":[{"name":"all","allow":["echo"],"channels":["**"]}]}; a rule has the members of the tenant's file`)
 	}
 	then, problems := acl.Compile(t.ID, *asked.Rules)
@@ -45,4 +45,10 @@ func (o *Operations) diff(w http.ResponseWriter, r *http.Request, t *realm.Tenan
 	p.Tenant = t.ID.String()
 	answer(w, http.StatusOK, p)
 	return nil
+}
+
+// ends reports whether nothing stands behind what was read. [json.Decoder.More] is made for what is inside of a list or an object: it takes a closing brace for the end.
+func ends(d *json.Decoder) bool {
+	_, err := d.Token()
+	return err == io.EOF
 }

@@ -25,7 +25,7 @@ func (o *Operations) examine(w http.ResponseWriter, r *http.Request) {
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&wanted); err != nil && err != io.EOF || d.More() {
+	if err := d.Decode(&wanted); err != nil && err != io.EOF || !ends(d) {
 		refuse(w, wire.BadRequest, `the body is nothing, or an object that has at most a seed below 4294967296, as in {"seed":7}`)
 		return
 	}

@@ -64,7 +64,7 @@ func TestTheDoctorComesWhileClientsTalk(t *testing.T) {
 // Whoever may ask for a run may make the node work for it: once at a time, and with nothing in the request but a seed.
 func TestAskingForTheDoctor(t *testing.T) {
 	g := plain(t)
-	for _, body := range []string{`{"seed":-1}`, `{"seed":4294967296}`, `{"seed":"7"}`, `{"tenant":"acme"}`, `{"seed":7} {}`, `[]`, `7`, `{`} {
+	for _, body := range []string{`{"seed":-1}`, `{"seed":4294967296}`, `{"seed":"7"}`, `{"tenant":"acme"}`, `{"seed":7} {}`, `{"seed":7}}`, `{"seed":7}]`, `}`, `[]`, `7`, `{`} {
 		a := g.administer(t, "POST", "/admin/v1/doctor", body)
 		if p, err := a.problem(); err != nil || a.status != http.StatusBadRequest || p.Code != "bad_request" {
 			t.Errorf("%s: got %d %s, %v", body, a.status, a.body, err)

@@ -13,12 +13,13 @@ func managing(g *gateway, token string, victim *conn, user string, headers ...st
 		return strings.Replace(g.get(path, append(headers, bearer(token))...), "GET", method, 1)
 	}
 	return map[string]string{
-		"list":       get("GET", "/v1/connections"),
-		"show":       get("GET", "/v1/connections/"+victim.id()),
-		"disconnect": get("DELETE", "/v1/connections/"+victim.id()),
-		"end a user": get("DELETE", "/v1/users/"+user+"/connections"),
-		"revoke":     g.post("/v1/revocations", "application/json", `{"kind":"user","value":"`+user+`"}`, append(headers, bearer(token))...),
-		"ask":        g.checks(token, `{"checks":[{"action":"manage"}]}`, headers...),
+		"list":        get("GET", "/v1/connections"),
+		"show":        get("GET", "/v1/connections/"+victim.id()),
+		"disconnect":  get("DELETE", "/v1/connections/"+victim.id()),
+		"unsubscribe": g.unsubscription(token, victim.id(), `{"channel":"room:1"}`, headers...),
+		"end a user":  get("DELETE", "/v1/users/"+user+"/connections"),
+		"revoke":      g.post("/v1/revocations", "application/json", `{"kind":"user","value":"`+user+`"}`, append(headers, bearer(token))...),
+		"ask":         g.checks(token, `{"checks":[{"action":"manage"}]}`, headers...),
 	}
 }
 

@@ -115,6 +115,7 @@ func TestWhatCannotBeCompared(t *testing.T) {
 	}{
 		{"acme", `{"rules":[]}`, 200, ""}, {"initech", `{"rules":[]}`, 404, "not_found"}, {"acme", `{}`, 400, "bad_request"}, {"acme", `{"rules":[],"tests":[]}`, 400, "bad_request"},
 		{"acme", `{"rules":[{"name":"x","allow":["publish"],"channels":["a:**:b"]}]}`, 400, "bad_request"}, {"acme", `{"rules":[{"name":"x","alow":["publish"]}]}`, 400, "bad_request"},
+		{"acme", `{"rules":[]}}`, 400, "bad_request"}, {"acme", `{"rules":[]}]`, 400, "bad_request"}, {"acme", `{"rules":[]}{}`, 400, "bad_request"}, {"acme", "{\"rules\":[]}\n ", 200, ""},
 		{"acme", `{"rules":[` + strings.Repeat(" ", 1<<20) + `]}`, 413, "too_large"},
 	} {
 		a := open.administer(t, http.MethodPost, "/admin/v1/tenants/"+b.path+"/diff", b.body)

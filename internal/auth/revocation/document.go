@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"time"
 
 	"portcullis/internal/tenant"
@@ -57,7 +58,7 @@ func strictly(text []byte, into any) error {
 	if err := d.Decode(into); err != nil {
 		return err
 	}
-	if d.More() {
+	if _, err := d.Token(); err != io.EOF { // More takes a closing brace for the end
 		return fmt.Errorf("something stands behind the JSON")
 	}
 	return nil

@@ -452,6 +452,19 @@ func TestAnUnreachableEngineIsTold(t *testing.T) {
 }
 
 // FuzzDecode: whatever is read is well formed, is written as it was read, and has an id of its own kind, tenant, issuer and value alone.
+// What another node wrote is one document, whatever is behind it.
+func TestNothingStandsBehindARevocation(t *testing.T) {
+	const r = `{"tenant":"acme","kind":"token","value":"t1"}`
+	if _, err := revocation.Decode([]byte(r + " \n")); err != nil {
+		t.Error(err)
+	}
+	for _, rest := range []string{"}", "]", "{}", ",", r} {
+		if _, err := revocation.Decode([]byte(r + rest)); err == nil {
+			t.Errorf("%q behind it is taken", rest)
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"tenant":"acme","kind":"user","value":"ana","before":1767225600000}`))
 	f.Add([]byte(`{"tenant":"acme","kind":"session","value":"s1","user":"ana","issuer":"https://id","until":1767225600000,"reason":"left"}`))
