@@ -58,7 +58,7 @@ func (g *Gateway) enter(w http.ResponseWriter, r *http.Request, a admitted, plac
 	live = g.session(conn, remote(r, a.caller), a, place)
 	place.OnEvict(func() {
 		conn.Forget()
-		live.End(wire.SlowConsumer, 0)
+		live.EndOver(wire.SlowConsumer, limit.Outbox)
 	})
 	g.roster.enter(live)
 	live.Greet()

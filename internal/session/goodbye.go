@@ -7,13 +7,19 @@ import (
 	"time"
 
 	"portcullis/internal/auth"
+	"portcullis/internal/limit"
 	"portcullis/internal/socket"
 	"portcullis/internal/wire"
 )
 
 // End says goodbye for a reason of the gateway's. It returns at once; the first reason counts. Run returns when the client has answered, or
 // has had its time to.
-func (s *Session) End(reason wire.Close, retry time.Duration) {
+func (s *Session) End(reason wire.Close, retry time.Duration) { s.end(reason, 0, retry) }
+
+// EndOver says goodbye because of a limit of the tenant, which the close frame has no word for: the report names it.
+func (s *Session) EndOver(reason wire.Close, q limit.Quota) { s.end(reason, q, 0) }
+
+func (s *Session) end(reason wire.Close, over limit.Quota, retry time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if reason.EndsRight() { // also of whoever is being sent away for another reason, and still hears
@@ -22,7 +28,7 @@ func (s *Session) End(reason wire.Close, retry time.Duration) {
 	if s.goodbye != nil {
 		return
 	}
-	bye := &goodbye{reason: reason, said: make(chan struct{})}
+	bye := &goodbye{reason: reason, over: over, said: make(chan struct{})}
 	s.goodbye = bye
 	go func() { // leave waits for it
 		defer close(bye.said)
@@ -71,7 +77,8 @@ type Report struct {
 	Principal          *auth.Principal
 	Initiator          Initiator
 	Reason             string
-	Code               int // of the close frame, 0 where there was none
+	Over               limit.Quota // of the tenant, because of which it ended; 0 for none
+	Code               int         // of the close frame, 0 where there was none
 	Duration           time.Duration
 	Requests           uint64
 	Delivered          uint64
@@ -97,7 +104,7 @@ func (s *Session) leave(err error) Report {
 		return ended(err)
 	}
 	<-bye.said
-	return Report{Initiator: Server, Reason: bye.reason.Name, Code: bye.reason.Status}
+	return Report{Initiator: Server, Reason: bye.reason.Name, Over: bye.over, Code: bye.reason.Status}
 }
 
 // closing is the one table from what went wrong in reading to the close that answers it.
@@ -143,7 +150,7 @@ func (s *Session) report(r Report) {
 		s.member.Counts().Slow()
 	}
 	s.host.observer.Closed(&r)
-	s.host.log.LogAttrs(context.Background(), slog.LevelInfo, "connection ended",
+	said := []slog.Attr{
 		slog.String("event", "connection.closed"),
 		slog.String("connection", s.id),
 		slog.String("tenant", p.Tenant.String()),
@@ -159,5 +166,9 @@ func (s *Session) report(r Report) {
 		slog.Uint64("delivered", r.Delivered),
 		slog.Uint64("bytes_in", r.BytesIn),
 		slog.Uint64("bytes_out", r.BytesOut),
-	)
+	}
+	if r.Over != 0 {
+		said = append(said, slog.String("limit", r.Over.String()))
+	}
+	s.host.log.LogAttrs(context.Background(), slog.LevelInfo, "connection ended", said...)
 }

@@ -80,6 +80,7 @@ type Renew func(ctx context.Context, s *Session, token string) (*auth.Principal,
 // goodbye is the end that somebody other than the client decided on.
 type goodbye struct {
 	reason wire.Close
+	over   limit.Quota   // of the tenant, because of which it is; 0 for none
 	said   chan struct{} // closed when the socket is
 }
 
