@@ -51,6 +51,7 @@ var house = []rule{
 	{path: "internal/hub", floor: 5},
 	{path: "internal/socket", floor: 5, libraries: []string{"github.com/coder/websocket"}},
 	{path: "internal/realm", floor: 4},
+	{path: "internal/presence", floor: 4},
 	{path: "internal/problem", floor: 4},
 	{path: "internal/broker/memory", floor: 4},
 	{path: "internal/broker/brokertest", floor: 4, tests: true},

@@ -119,7 +119,7 @@ func TestEveryExampleFitsItsSchema(t *testing.T) {
 // What the gateway writes is in the document: the frames are those of vectors/frames.json.
 func TestTheGatewaysFramesFitTheirSchemas(t *testing.T) {
 	d := document(t)
-	oks := map[wire.Verb]string{wire.Echo: "echoed", wire.Subscribe: "subscribed", wire.Unsubscribe: "done", wire.Publish: "done", wire.Ping: "pong", wire.Refresh: "refreshed"}
+	oks := map[wire.Verb]string{wire.Echo: "echoed", wire.Subscribe: "subscribed", wire.Unsubscribe: "done", wire.Publish: "done", wire.Ping: "pong", wire.Refresh: "refreshed", wire.Presence: "present"}
 	for _, v := range load(t).Server {
 		if v.Frame == "" {
 			continue
@@ -203,6 +203,13 @@ func fits(d object, schema object, v any) error {
 	case string:
 		if pattern, ok := schema["pattern"].(string); ok && !regexp.MustCompile(pattern).MatchString(v) {
 			return fmt.Errorf("got %q, want what matches %s", v, pattern)
+		}
+	case []any:
+		items, _ := schema["items"].(object)
+		for _, item := range v {
+			if err := fits(d, items, item); err != nil {
+				return err
+			}
 		}
 	case object:
 		required, _ := schema["required"].([]any)

@@ -69,6 +69,7 @@ type reply struct {
 	Code      wire.Code
 	Message   string
 	RetryMS   int64 `json:"retry_ms"`
+	Presence  *wire.Attendance
 }
 
 type said struct {
@@ -84,10 +85,14 @@ type notice struct {
 	Channel string
 	Code    wire.Code
 	Message string
+
+	Member *message.Member
+	Told   bool
+	Count  int
 }
 
 func (n *notice) wire() *wire.Notice {
-	w := &wire.Notice{Kind: n.Kind, In: time.Duration(n.InMS) * time.Millisecond, Channel: n.Channel}
+	w := &wire.Notice{Kind: n.Kind, In: time.Duration(n.InMS) * time.Millisecond, Channel: n.Channel, Member: n.Member, Told: n.Told, Count: n.Count}
 	if n.Code != "" {
 		w.Fault = &wire.Fault{Code: n.Code, Message: n.Message}
 	}
@@ -199,7 +204,7 @@ func (w *welcome) wire() *wire.Welcome {
 }
 
 func (r *reply) wire() *wire.Reply {
-	w := &wire.Reply{Verb: r.Verb, ID: r.ID, Channel: r.Channel, Data: []byte(r.Data), Opcode: wire.Text, Time: time.UnixMilli(r.Time), Expires: time.UnixMilli(r.Expires)}
+	w := &wire.Reply{Verb: r.Verb, ID: r.ID, Channel: r.Channel, Data: []byte(r.Data), Opcode: wire.Text, Time: time.UnixMilli(r.Time), Expires: time.UnixMilli(r.Expires), Presence: r.Presence}
 	if r.Recovered != nil {
 		w.Recovery = &wire.Recovery{Recovered: *r.Recovered, Reason: r.Reason}
 	}

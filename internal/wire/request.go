@@ -68,7 +68,14 @@ type Reply struct {
 	Expires  time.Time        // refresh
 	Position message.Position // publish: where the channel has it; zero on channels without history
 	Recovery *Recovery
+	Presence *Attendance
 	Fault    *Fault
+}
+
+// Attendance is the answer to presence.
+type Attendance struct {
+	Members []message.Member // nil where there are more than the channel lists
+	Count   int              // of members, listed or not
 }
 
 // Limits are what a client is told in its welcome, by the names of the tenant's configuration. 0 is unlimited.

@@ -41,10 +41,45 @@ func (Dialect) AppendNotice(dst []byte, n *wire.Notice) []byte {
 	if n.Channel != "" {
 		dst = appendText(append(dst, `,"channel":`...), n.Channel)
 	}
+	switch n.Kind {
+	case wire.Join, wire.Leave:
+		dst = appendMember(append(dst, `,"member":`...), n.Member)
+	case wire.JoinLeave:
+		dst = strconv.AppendBool(append(dst, `,"told":`...), n.Told)
+		if n.Count > 0 {
+			dst = appendInt(dst, `,"count":`, int64(n.Count))
+		}
+	}
 	if n.Fault != nil {
 		dst = appendFault(dst, n.Fault)
 	}
 	return wire.EndFrame(append(dst, '}'), payload, wire.Text)
+}
+
+// appendMember appends one member of a channel. Info is JSON already.
+func appendMember(dst []byte, m *message.Member) []byte {
+	dst = appendText(append(dst, `{"user":`...), m.User)
+	dst = appendText(append(dst, `,"connection":`...), m.Connection)
+	if m.Info != "" {
+		dst = append(append(dst, `,"info":`...), m.Info...)
+	}
+	return append(dst, '}')
+}
+
+// appendPresence appends who is on a channel, or how many where they are not listed.
+func appendPresence(dst []byte, p *wire.Attendance) []byte {
+	dst = appendInt(dst, `,"count":`, int64(p.Count))
+	if p.Members == nil {
+		return dst
+	}
+	dst = append(dst, `,"members":[`...)
+	for i := range p.Members {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendMember(dst, &p.Members[i])
+	}
+	return append(dst, ']')
 }
 
 // AppendWelcome implements [wire.Codec]. A limit that does not exist is left out.
@@ -128,6 +163,8 @@ func appendOK(dst []byte, r *wire.Reply) []byte {
 		dst = appendInt(dst, `,"time":`, r.Time.UnixMilli())
 	case wire.Refresh:
 		dst = appendInt(dst, `,"expires":`, r.Expires.UnixMilli())
+	case wire.Presence:
+		dst = appendPresence(dst, r.Presence)
 	}
 	dst = appendPosition(dst, r.Position)
 	if r.Recovery != nil {
