@@ -11,6 +11,9 @@ import (
 // CertificateUsers stands before the users that certificates name, so that no issuer's user can be one of them.
 const CertificateUsers = "cert|"
 
+// MaxInfo bounds a principal's info, in bytes: a thousand members of a channel, each with the largest, are half of what a slow reader may leave unread.
+const MaxInfo = 512
+
 // Principal is who a verified credential speaks for. A session keeps one for its whole life and shares it with
 // the policy; nobody changes it after the verifier returned it.
 type Principal struct {
@@ -26,6 +29,8 @@ type Principal struct {
 	// Claims are the credential's scalar claims, and one entry for each text in a claim that is a list of texts.
 	// Sorted by name. Registered claims (RFC 7519, section 4.1) are not among them.
 	Claims []Claim
+	// Info is what others on a channel may see of the user, as a JSON text of at most [MaxInfo] bytes; empty where there is nothing.
+	Info string
 	// Grants are what the token was narrowed to, nil where it was not.
 	Grants *Grants
 

@@ -50,8 +50,10 @@ func (t *Tenant) checkIssuer(path string, issuer *Issuer, add func(Problem)) {
 			add(t.Problem(path+".jwks_uri", "%v", err))
 		}
 	}
-	if strings.HasPrefix(issuer.RolesClaim, "/") && badPointer(issuer.RolesClaim) {
-		add(t.Problem(path+".roles_claim", "%q is no JSON Pointer; write ~0 for ~ and ~1 for / in a name", issuer.RolesClaim))
+	for _, claim := range []struct{ name, path string }{{"roles_claim", issuer.RolesClaim}, {"presence_claim", issuer.PresenceClaim}} {
+		if strings.HasPrefix(claim.path, "/") && badPointer(claim.path) {
+			add(t.Problem(path+"."+claim.name, "%q is no JSON Pointer; write ~0 for ~ and ~1 for / in a name", claim.path))
+		}
 	}
 }
 

@@ -90,6 +90,10 @@ type Issuer struct {
 	// with a slash. Default roles.
 	RolesClaim string `yaml:"roles_claim" default:"roles"`
 
+	// The claim that tells a channel's other members about a user, in presence: any JSON value of at most 512 bytes, found like roles_claim. Whoever may ask for presence sees it, so name none that is private. A
+	// larger value is left out. No default: without it members are a user and a connection.
+	PresenceClaim string `yaml:"presence_claim"`
+
 	// What stands before this issuer's subjects, so that two services cannot mean the same user: letters, digits, - _ . and
 	// a | at the end. Required from the second issuer on, not allowed on the first, different for each; the entries of one issuer have
 	// the same. cert| is taken by certificates.

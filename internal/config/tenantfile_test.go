@@ -79,6 +79,8 @@ func TestProblemsOfATenant(t *testing.T) {
 			"1:64 issuers[0].max_lifetime: 0s is less than 1s, the least that is allowed"}},
 		{"a leeway of nothing", "issuers: [{issuer: i, audience: a, jwks_file: k, leeway: 0s}]\n" + rest, []string{"1:58 issuers[0].leeway: 0s is less than 1s"}},
 		{"a leeway without end", "issuers: [{issuer: i, audience: a, jwks_file: k, leeway: 10m}]\n" + rest, []string{"1:58 issuers[0].leeway: 10m is more than 5m"}},
+		{"a presence pointer that is none", "issuers: [{issuer: i, audience: a, jwks_file: k, presence_claim: /~}]\n" + rest, []string{
+			`1:66 issuers[0].presence_claim: "/~" is no JSON Pointer`}},
 		{"a roles pointer that is none", "issuers: [{issuer: i, audience: a, jwks_file: k, roles_claim: /a~2}]\n" + rest, []string{
 			`1:63 issuers[0].roles_claim: "/a~2" is no JSON Pointer`}},
 		{"a prefix on the first issuer", "issuers: [{issuer: i, audience: a, jwks_file: k, prefix: p|}]\n" + rest, []string{

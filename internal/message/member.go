@@ -10,9 +10,6 @@ type Member struct {
 	Info string
 }
 
-// MaxInfo bounds a member's info, in bytes: as many members as a channel may list, each with the largest, are half of what a slow reader may leave unread.
-const MaxInfo = 512
-
 // LogValue keeps the info out of every log: it is the identity service's to show.
 func (m Member) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("user", m.User), slog.String("connection", m.Connection))

@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"strings"
 
+	"portcullis/internal/auth"
 	"portcullis/internal/channel"
-	"portcullis/internal/message"
 	"portcullis/internal/tenant"
 )
 
@@ -67,7 +67,7 @@ func read(text []byte) (user, info string, err error) {
 	if err := json.Unmarshal(text, &d); err != nil {
 		return "", "", err
 	}
-	if d.User == "" || len(d.Info) > message.MaxInfo {
+	if d.User == "" || len(d.Info) > auth.MaxInfo {
 		return "", "", errors.New("it has no user, or more info than a member may have")
 	}
 	return d.User, string(d.Info), nil

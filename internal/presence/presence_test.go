@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"portcullis/internal/auth"
 	"portcullis/internal/broker/memory"
 	"portcullis/internal/message"
 	"portcullis/internal/presence"
@@ -309,7 +310,7 @@ func TestForeignEntriesAreLeftOut(t *testing.T) {
 		n := start(t, engine, engine.State())
 		n.enter(room, "ana", "c_a")
 		n.lists(room, "ana/c_a")
-		long := `"` + strings.Repeat("x", message.MaxInfo) + `"`
+		long := `"` + strings.Repeat("x", auth.MaxInfo) + `"`
 		for key, value := range map[string]string{
 			"presence/":                        `{"user":"eve"}`,
 			"presence/acme/cm9vbTox":           `{"user":"eve"}`,

@@ -26,7 +26,7 @@ func (b *builder) issuer(c *config.Tenant, id tenant.ID, i int) {
 	b.issuers = append(b.issuers, jwt.Issuer{
 		Tenant: id, Issuer: s.Issuer, Audience: s.Audience, AudienceClaim: s.AudienceClaim,
 		LogoutAudience: s.LogoutAudience, EventsAudience: s.EventsAudience, TenantClaim: requiredOf(s.TenantClaim),
-		Algorithms: s.Algorithms, Types: typesOf(s.Types), RolesClaim: s.RolesClaim, Prefix: s.Prefix,
+		Algorithms: s.Algorithms, Types: typesOf(s.Types), RolesClaim: s.RolesClaim, PresenceClaim: s.PresenceClaim, Prefix: s.Prefix,
 		MaxLifetime: time.Duration(s.MaxLifetime), Leeway: time.Duration(s.Leeway),
 		Keys: source,
 	})

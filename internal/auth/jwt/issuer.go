@@ -51,6 +51,8 @@ type Issuer struct {
 
 	// RolesClaim (roles) holds one role as text or a list of them: the name of one claim as it stands, or a JSON Pointer.
 	RolesClaim string
+	// PresenceClaim holds what others may see of a user, found like the roles; "" for nothing.
+	PresenceClaim string
 	// Prefix stands before the subjects of this issuer. A tenant's second issuer needs one, so that its users are not the first's.
 	Prefix string
 

@@ -1,7 +1,9 @@
 package jwt
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -40,6 +42,7 @@ func (e *entry) principal(t *jws.Token, method auth.Method) (*auth.Principal, er
 	}
 	p.Claims = readClaims(&t.Claims)
 	p.Grants = e.grants(&t.Claims)
+	p.Info = e.readInfo(&t.Claims)
 	if n := len(p.Roles) + len(p.Scopes) + len(p.Claims); n > maxValues {
 		return nil, auth.Refuse(auth.TokenMalformed, "the token has %d roles, scopes and claims; the limit is %d", n, maxValues)
 	}
@@ -90,6 +93,22 @@ func readScopes(c *jws.Claims) ([]string, error) {
 		}
 	}
 	return scopes, nil
+}
+
+// readInfo takes what others may see of the user, without the white space of the token. What is too large is left out: nothing is decided by it.
+func (e *entry) readInfo(c *jws.Claims) string {
+	if e.info == nil {
+		return ""
+	}
+	v, ok := e.info.In(c)
+	if !ok || v.IsNull() {
+		return ""
+	}
+	var text bytes.Buffer
+	if err := json.Compact(&text, []byte(v)); err != nil || text.Len() > auth.MaxInfo {
+		return ""
+	}
+	return text.String()
 }
 
 // grants returns the entries of authorization_details that are for this tenant: those whose locations name its audience, or that have none. A token all of

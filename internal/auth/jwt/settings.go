@@ -23,6 +23,7 @@ type entry struct {
 	Issuer
 	order int // among all; of one tenant's two entries for a token the earlier one counts
 	roles jws.Path
+	info  *jws.Path // nil where others see nothing of a user
 	terms *auth.Terms
 	// foreign are the beginnings that this issuer's subjects must not have, because they mark another issuer's users or
 	// certificates. An issuer with a prefix has none: its own stands in front.
@@ -78,11 +79,19 @@ func compileOne(i Issuer) (*entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("roles_claim: %w", err)
 	}
+	var info *jws.Path
+	if i.PresenceClaim != "" {
+		at, err := jws.ParsePath(i.PresenceClaim)
+		if err != nil {
+			return nil, fmt.Errorf("presence_claim: %w", err)
+		}
+		info = &at
+	}
 	terms := &auth.Terms{
 		Audience: i.Audience, AudienceClaim: i.AudienceClaim, TenantClaim: i.TenantClaim.Name, Value: i.TenantClaim.Value,
 		RolesClaim: i.RolesClaim, Prefix: i.Prefix, Leeway: i.Leeway,
 	}
-	return &entry{Issuer: i, roles: roles, terms: terms}, nil
+	return &entry{Issuer: i, roles: roles, info: info, terms: terms}, nil
 }
 
 func checkPrefix(prefix string) error {

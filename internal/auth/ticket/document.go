@@ -29,6 +29,7 @@ type document struct {
 	Roles       []string          `json:"roles,omitempty"`
 	Scopes      []string          `json:"scopes,omitempty"`
 	Claims      []auth.Claim      `json:"claims,omitempty"`
+	Info        string            `json:"info,omitempty"`
 	Grants      *[]grant          `json:"grants,omitempty"`
 	Issuer      string            `json:"issuer,omitempty"`
 	KeyID       string            `json:"key_id,omitempty"`
@@ -48,7 +49,7 @@ type document struct {
 }
 
 // version is of the document. A node that knows another one refuses the ticket: the client asks for a new one.
-const version = 3
+const version = 4
 
 // grant is an [auth.Grant]. An empty list of them is kept: it is a principal who may do nothing, and no list one who may do what the rules allow.
 type grant struct {
@@ -94,7 +95,7 @@ func encode(p *auth.Principal, o Origin, ends time.Time) ([]byte, error) {
 	d := document{
 		Tenant: p.Tenant.String(), User: p.User, Segment: p.Segment, Roles: p.Roles, Scopes: p.Scopes, Claims: p.Claims, Issuer: p.Issuer, KeyID: p.KeyID,
 		TokenID: p.TokenID, Session: p.Session, Method: p.Method, Issued: p.Issued.UTC(), Expires: writable(p.Expires),
-		Terms: p.Terms, Algorithm: p.Algorithm, Type: p.Type, Grants: written(p.Grants), Origin: o, Ends: ends.UTC(), Version: version,
+		Terms: p.Terms, Algorithm: p.Algorithm, Type: p.Type, Grants: written(p.Grants), Info: p.Info, Origin: o, Ends: ends.UTC(), Version: version,
 	}
 	if p.Certificate != nil {
 		c := *p.Certificate
@@ -156,7 +157,7 @@ func decode(text []byte) (stored, error) {
 	return stored{&auth.Principal{
 		Tenant: id, User: d.User, Segment: d.Segment, Roles: d.Roles, Scopes: d.Scopes, Claims: d.Claims, Issuer: d.Issuer, KeyID: d.KeyID,
 		TokenID: d.TokenID, Session: d.Session, Method: d.Method, Certificate: d.Certificate, Issued: d.Issued, Expires: d.Expires,
-		Terms: d.Terms, Algorithm: d.Algorithm, Type: d.Type, Grants: grants,
+		Terms: d.Terms, Algorithm: d.Algorithm, Type: d.Type, Grants: grants, Info: d.Info,
 	}, d.Origin, d.Ends}, nil
 }
 

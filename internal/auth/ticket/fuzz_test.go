@@ -18,8 +18,8 @@ func FuzzDecode(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(text)
-	f.Add([]byte(`{"tenant":"acme","user":"ana","grants":[{"actions":["manage"]}],"version":3}`))
-	f.Add([]byte(`{"version":2}`))
+	f.Add([]byte(`{"tenant":"acme","user":"ana","grants":[{"actions":["manage"]}],"version":4}`))
+	f.Add([]byte(`{"version":3}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		s, err := decode(text)
 		if err != nil {

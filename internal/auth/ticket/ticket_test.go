@@ -65,7 +65,7 @@ func pattern(text string) channel.Pattern {
 func ana() *auth.Principal {
 	return &auth.Principal{
 		Tenant: tenant.MustParse("acme"), User: "ana", Segment: "ana", Roles: []string{"member"}, Scopes: []string{"rt"},
-		Claims: []auth.Claim{{Name: "org", Value: "7"}}, Grants: auth.NewGrants([]auth.Grant{{Actions: []string{"publish"}, Channels: []channel.Pattern{rooms}}}), Issuer: "https://id.acme.example", KeyID: "k1", TokenID: "t1", Session: "s1", Method: auth.DPoP,
+		Claims: []auth.Claim{{Name: "org", Value: "7"}}, Info: `{"name":"<Ana>"}`, Grants: auth.NewGrants([]auth.Grant{{Actions: []string{"publish"}, Channels: []channel.Pattern{rooms}}}), Issuer: "https://id.acme.example", KeyID: "k1", TokenID: "t1", Session: "s1", Method: auth.DPoP,
 		Certificate: &auth.Certificate{
 			Fingerprint: ownCert, Links: []auth.Link{{Authority: sha256.Sum256([]byte("ca")), Serial: "\xff\x00\x01"}}, Expires: time.Now().Add(time.Hour).Round(0),
 		},
@@ -227,8 +227,8 @@ func TestAStoredTicketThatWasTamperedWith(t *testing.T) {
 		{"no tenant", `"tenant":"acme"`, `"tenant":""`},
 		{"a tenant that is none", `"tenant":"acme"`, `"tenant":"../acme"`},
 		{"a field that is not known", `"user":`, `"admin":true,"user":`},
-		{"another version", `"version":3`, `"version":2`},
-		{"no version", `"version":3`, `"version":0`},
+		{"another version", `"version":4`, `"version":2`},
+		{"no version", `"version":4`, `"version":0`},
 		{"a grant on what is no pattern", `"channels":["room:*"]`, `"channels":["room*"]`},
 		{"a grant with more to it", `"grants":[{`, `"grants":[{"x":1,`},
 		{"no end", `"ends":`, `"issuer":"x","ENDS":"0001-01-01T00:00:00Z","ends":"0001-01-01T00:00:00Z","issuer":`},
