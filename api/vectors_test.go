@@ -41,8 +41,9 @@ type outcome struct {
 		Offset uint64
 		Epoch  string
 	}
-	Strict bool
-	Wants  string
+	Strict    bool
+	JoinLeave bool `json:"join_leave"`
+	Wants     string
 }
 
 type welcome struct {
@@ -147,7 +148,7 @@ func check(t *testing.T, want outcome, r wire.Request, fault *wire.Fault) {
 	if want.Since != nil {
 		since = &message.Position{Offset: want.Since.Offset, Epoch: want.Since.Epoch}
 	}
-	if r.Verb != want.Verb || r.Strict != want.Strict || r.Wants != want.Wants || !reflect.DeepEqual(r.Since, since) || want.Data != nil && string(r.Data) != *want.Data {
+	if r.Verb != want.Verb || r.Strict != want.Strict || r.JoinLeave != want.JoinLeave || r.Wants != want.Wants || !reflect.DeepEqual(r.Since, since) || want.Data != nil && string(r.Data) != *want.Data {
 		t.Errorf("got %+v with data %s, want %+v with %v", r, r.Data, want, want.Data)
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"portcullis/internal/hub"
 	"portcullis/internal/session"
 	"portcullis/internal/tenant"
+	"portcullis/internal/wire"
 )
 
 // counter counts what happened.
@@ -234,6 +235,8 @@ func (hubObserver) Denied(*auth.Principal, acl.Action, channel.Name, acl.Decisio
 func (hubObserver) Unsubscribed(hub.Ending)                                        {}
 func (hubObserver) Delivered(*hub.Batch)                                           {}
 func (hubObserver) Subscriptions(int)                                              {}
+func (hubObserver) Members(int)                                                    {}
+func (hubObserver) Told([]*wire.Notice, int, int)                                  {}
 func (hubObserver) Channels(int)                                                   {}
 
 // sessionObserver hears of losses, and nothing.

@@ -8,6 +8,8 @@ import (
 // Setting is what a channel does beside passing on what is said. The zero Setting does nothing more.
 type Setting struct {
 	History History
+	// Presence is how many members are listed, and told of one by one; 0 where the channel has no presence.
+	Presence int
 }
 
 // History is how much of a channel is kept.

@@ -9,6 +9,13 @@ type Channel struct {
 
 	// What is kept of them, so that a client continues where it was, or reads what was said. No default: without it nothing is kept.
 	History *History `yaml:"history"`
+
+	// Whether their members may be asked for, and heard coming and going (join_leave), by those whom a rule allows presence. Each subscription is then known to all nodes: it costs about 1 KiB on each, and the
+	// engine an operation every 15 seconds. Default false.
+	Presence bool `yaml:"presence"`
+
+	// How many members are listed, and told of one by one. Of more there are only numbers: what all say to all grows with the square. Needs presence. Default 1000, at least 1, at most 1000.
+	PresenceMembers Count `yaml:"presence_members" default:"1000" min:"1" max:"1000"`
 }
 
 // History is how much of a channel is kept. What is more, or older, goes, the oldest first.
@@ -29,8 +36,12 @@ func (t *Tenant) checkChannels(add func(Problem)) {
 		add(t.Problem("channels", "%d settings are more than %d, the most that is allowed; give channels that are alike a pattern", n, mostSettings))
 	}
 	for i, c := range t.Channels {
-		if path := fmt.Sprintf("channels[%d]", i); c.Match != "" && !t.has(path+".history") {
-			add(t.Problem(path, "sets nothing; give it history, or remove it"))
+		path := fmt.Sprintf("channels[%d]", i)
+		if c.Match != "" && !t.has(path+".history") && !t.has(path+".presence") {
+			add(t.Problem(path, "sets nothing; give it history or presence, or remove it"))
+		}
+		if t.has(path+".presence_members") && !c.Presence {
+			add(t.Problem(path+".presence_members", "counts only with presence: true; set that too, or remove it"))
 		}
 	}
 }

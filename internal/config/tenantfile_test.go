@@ -25,7 +25,9 @@ func TestProblemsOfATenant(t *testing.T) {
 		{"another tenant's file", "id: globex\n" + issuers + rules, []string{`1:5 id: "globex" is not the name of its file; call the file globex.yaml, or the tenant "acme"`}},
 		{"no setting in the list", rest + issuers + "channels: []\n", []string{"4:11 channels: is an empty list"}},
 		{"a setting of no channel", rest + issuers + "channels: [{history: {messages: 1}}]\n", []string{"4:12 channels[0].match: is missing"}},
-		{"a setting that sets nothing", rest + issuers + "channels: [{match: a}]\n", []string{"4:12 channels[0]: sets nothing; give it history, or remove it"}},
+		{"a setting that sets nothing", rest + issuers + "channels: [{match: a}]\n", []string{"4:12 channels[0]: sets nothing; give it history or presence, or remove it"}},
+		{"members that nobody can ask for", rest + issuers + "channels: [{match: a, presence: false, presence_members: 5}]\n", []string{
+			"4:58 channels[0].presence_members: counts only with presence: true; set that too, or remove it"}},
 		{"history without messages", rest + issuers + "channels: [{match: a, history: {ttl: 1h}}]\n", []string{"4:32 channels[0].history.messages: is missing"}},
 		{"history of no messages", rest + issuers + "channels: [{match: a, history: {messages: 0}}]\n", []string{"4:43 channels[0].history.messages: \"0\" is no number of things"}},
 		{"history of too many messages", rest + issuers + "channels: [{match: a, history: {messages: 10001}}]\n", []string{"4:43 channels[0].history.messages: 10001 is more than 10000"}},

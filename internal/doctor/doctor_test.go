@@ -23,6 +23,7 @@ import (
 	"portcullis/internal/limit"
 	"portcullis/internal/realm"
 	"portcullis/internal/tenant"
+	"portcullis/internal/wire"
 	"portcullis/internal/wire/json"
 )
 
@@ -59,6 +60,8 @@ func (w *watcher) Subscriptions(n int) {
 	defer w.mu.Unlock()
 	w.subscriptions += n
 }
+func (*watcher) Members(int)                   {}
+func (*watcher) Told([]*wire.Notice, int, int) {}
 func (w *watcher) Channels(n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

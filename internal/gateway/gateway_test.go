@@ -66,6 +66,8 @@ func (*tally) Renewed(string, string, *auth.Principal)                        {}
 func (*tally) Unsubscribed(hub.Ending)                                        {}
 func (*tally) Delivered(*hub.Batch)                                           {}
 func (*tally) Subscriptions(int)                                              {}
+func (*tally) Members(int)                                                    {}
+func (*tally) Told([]*wire.Notice, int, int)                                  {}
 func (*tally) Channels(int)                                                   {}
 func (*tally) Opened(string, string, string, *auth.Principal)                 {}
 func (*tally) Received(wire.Verb, int)                                        {}

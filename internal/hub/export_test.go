@@ -7,3 +7,11 @@ func (h *Hub) Rooms() (n int) {
 	}
 	return n
 }
+
+// Audiences counts the channels where somebody hears of joins and leaves.
+func (h *Hub) Audiences() (n int) {
+	for i := range h.rooms {
+		n += len(h.rooms[i].audiences)
+	}
+	return n
+}

@@ -18,6 +18,7 @@ import (
 	"portcullis/internal/channel"
 	"portcullis/internal/limit"
 	"portcullis/internal/message"
+	"portcullis/internal/presence"
 	"portcullis/internal/wire"
 )
 
@@ -31,6 +32,7 @@ type Hub struct {
 	observer Observer
 	follower Follower
 	log      *slog.Logger
+	presence *presence.Presence
 	seed     maphash.Seed
 	slices   int // how many goroutines may deliver one batch
 
@@ -39,15 +41,17 @@ type Hub struct {
 	rooms       [shards]shard
 	dispatchers sync.WaitGroup
 	breath      limit.Breath
-	reached     chan struct{} // closed by the engine's first Up
+	up          chan struct{} // closed by the engine's first Up
 	once        sync.Once
+	reached     chan struct{} // closed once it is known too who is where
 }
 
 // shard is a part of the rooms, of all tenants. Its lock is held for a look, and never while one of a room is waited for, or a client is written to.
 type shard struct {
 	// Guarded by mu.
-	mu    sync.RWMutex
-	rooms map[channel.Ref]*room
+	mu        sync.RWMutex
+	rooms     map[channel.Ref]*room
+	audiences map[channel.Ref]*audience
 }
 
 // Observer hears what the hub does. Its methods must not wait.
@@ -63,6 +67,10 @@ type Observer interface {
 	// Subscriptions and Channels change by these numbers.
 	Subscriptions(change int)
 	Channels(change int)
+	// Members change by one: subscriptions to channels with presence.
+	Members(change int)
+	// Told is joins and leaves that were written or queued for so many of a channel's subscribers, in so many bytes on the wire.
+	Told(notices []*wire.Notice, recipients, bytes int)
 }
 
 // Follower hears who does what on which channel. Its methods must not wait; locks of the hub are held during most of them, so they call nothing of it.
@@ -110,9 +118,13 @@ const (
 
 // New returns a hub over an engine. Run moves it.
 func New(b broker.Broker, o Observer, log *slog.Logger) *Hub {
-	h := &Hub{broker: b, observer: o, follower: nobody{}, log: log, seed: maphash.MakeSeed(), slices: runtime.GOMAXPROCS(0), reached: make(chan struct{})}
+	h := &Hub{
+		broker: b, observer: o, follower: nobody{}, log: log, seed: maphash.MakeSeed(), slices: runtime.GOMAXPROCS(0), up: make(chan struct{}), reached: make(chan struct{}),
+	}
+	h.presence = presence.New(b.State(), h.tell, o.Members, log)
 	for i := range h.rooms {
 		h.rooms[i].rooms = make(map[channel.Ref]*room)
+		h.rooms[i].audiences = make(map[channel.Ref]*audience)
 	}
 	return h
 }
@@ -130,13 +142,37 @@ func (h *Hub) OnCommand(kind string, f func(data []byte)) {
 
 // Run connects the hub with its engine until ctx ends. It returns when everything that had come in is delivered.
 func (h *Hub) Run(ctx context.Context) error {
-	err := h.broker.Run(ctx, sink{h})
+	engine, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	inner, failed := context.WithCancelCause(ctx)
+	defer failed(nil)
+	var knowing sync.WaitGroup
+	knowing.Go(func() {
+		defer stop() // of those who left the engine hears before it is left
+		failed(h.know(inner))
+	})
+	err := h.broker.Run(engine, sink{h})
+	failed(err)
+	knowing.Wait()
 	h.dispatchers.Wait()
 	h.breath.Close()
+	if err == nil && ctx.Err() == nil {
+		err = context.Cause(inner)
+	}
 	return err
 }
 
-// Reached is closed once the engine was reached for the first time.
+// know keeps who is where, from the moment at which the engine is reached.
+func (h *Hub) know(ctx context.Context) error {
+	select {
+	case <-h.up:
+		return h.presence.Run(ctx, func() { close(h.reached) })
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// Reached is closed once the engine was reached for the first time, and has told who is where.
 func (h *Hub) Reached() <-chan struct{} { return h.reached }
 
 // sink is the engine's way in.
@@ -158,7 +194,7 @@ func (s sink) Command(c broker.Command) {
 	}
 }
 
-func (s sink) Up()        { s.hub.once.Do(func() { close(s.hub.reached) }) }
+func (s sink) Up()        { s.hub.once.Do(func() { close(s.hub.up) }) }
 func (s sink) Down(error) {}
 
 func (h *Hub) shard(ref channel.Ref) *shard {

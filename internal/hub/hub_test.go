@@ -72,8 +72,8 @@ func (e *ear) text() string {
 
 // watcher adds up what the hub tells.
 type watcher struct {
-	subscriptions, channels, recipients atomic.Int64
-	decisions                           sync.Map // acl.Basis to *atomic.Int64
+	subscriptions, channels, recipients, members, told atomic.Int64
+	decisions                                          sync.Map // acl.Basis to *atomic.Int64
 }
 
 func (w *watcher) Decided(_ acl.Action, d acl.Decision) {
@@ -84,9 +84,11 @@ func (*watcher) Denied(*auth.Principal, acl.Action, channel.Name, acl.Decision) 
 
 func (*watcher) Unsubscribed(hub.Ending) {}
 
-func (w *watcher) Delivered(b *hub.Batch) { w.recipients.Add(int64(b.Recipients * len(b.Messages))) }
-func (w *watcher) Subscriptions(n int)    { w.subscriptions.Add(int64(n)) }
-func (w *watcher) Channels(n int)         { w.channels.Add(int64(n)) }
+func (w *watcher) Delivered(b *hub.Batch)                   { w.recipients.Add(int64(b.Recipients * len(b.Messages))) }
+func (w *watcher) Subscriptions(n int)                      { w.subscriptions.Add(int64(n)) }
+func (w *watcher) Members(n int)                            { w.members.Add(int64(n)) }
+func (w *watcher) Told(n []*wire.Notice, recipients, _ int) { w.told.Add(int64(len(n) * recipients)) }
+func (w *watcher) Channels(n int)                           { w.channels.Add(int64(n)) }
 
 // house is a hub that runs, with two tenants of the same rules.
 type house struct {

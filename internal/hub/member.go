@@ -31,7 +31,8 @@ type Member struct {
 	mu            sync.Mutex
 	rights        rights
 	subscriptions subscriptions
-	untold        chan struct{} // closed when the member was told of a loss; nil when there is none to tell
+	attends       map[channel.Name]*attendance // those of them that are to channels with presence; nil where there was none
+	untold        chan struct{}                // closed when the member was told of a loss; nil when there is none to tell
 }
 
 // rights are whom a member speaks for, and the tenant as it is now.
@@ -67,7 +68,7 @@ func (m *Member) Leave() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for s := range m.subscriptions.all() {
-		m.hub.leave(s)
+		m.leave(s)
 		m.follower().Unsubscribed(m.rights.principal, m.connection, s.room.ref.Name, WithConnection)
 	}
 	m.subscriptions = subscriptions{}
@@ -177,6 +178,8 @@ func (h *Hub) waitForRoom(ctx context.Context, ref channel.Ref) (waited bool, er
 type Start struct {
 	Since  *message.Position // where it wants to continue; nil begins with the present
 	Strict bool              // not at all, rather than with something missing
+	// JoinLeave asks to hear who comes to the channel and who leaves it.
+	JoinLeave bool
 }
 
 // Begun is how a subscription began.
@@ -194,13 +197,21 @@ func (m *Member) Subscribe(_ context.Context, name string, how Start, confirm fu
 	}
 	m.lock() // until the room is joined: a policy is applied before the decision, or to the subscription
 	r := m.rights
-	d := r.decide(acl.Subscribe, n)
-	if d.Allowed {
+	d, hears := r.decide(acl.Subscribe, n), acl.Decision{Allowed: true}
+	if how.JoinLeave {
+		hears = r.decide(acl.Presence, n)
+	}
+	if d.Allowed && hears.Allowed {
 		fault = m.subscribe(r.ref(n), how, confirm)
 	}
 	m.mu.Unlock()
-	if denied := m.decided(r, acl.Subscribe, n, d); denied != nil {
+	if denied := m.hub.decided(r, acl.Subscribe, n, d); denied != nil {
 		return denied
+	}
+	if how.JoinLeave {
+		if denied := m.hub.decided(r, acl.Presence, n, hears); denied != nil {
+			return denied
+		}
 	}
 	return fault
 }
@@ -209,6 +220,9 @@ func (m *Member) Subscribe(_ context.Context, name string, how Start, confirm fu
 func (m *Member) subscribe(ref channel.Ref, how Start, confirm func(Begun)) *wire.Fault {
 	if m.subscriptions.find(ref.Name) != nil {
 		return &wire.Fault{Code: wire.AlreadySubscribed, Message: "there is a subscription to " + ref.Name.String()}
+	}
+	if how.JoinLeave && m.rights.lists(ref.Name) == 0 {
+		return noPresence(ref.Name)
 	}
 	var from *wire.Recovery
 	if how.Since != nil {
@@ -223,6 +237,7 @@ func (m *Member) subscribe(ref channel.Ref, how Start, confirm func(Begun)) *wir
 	}
 	m.subscriptions.add(s)
 	m.follower().Subscribed(m.rights.principal, m.connection, ref.Name)
+	m.attend(ref, how.JoinLeave)
 	return nil
 }
 
@@ -238,11 +253,13 @@ func (m *Member) Unsubscribe(name string) *wire.Fault {
 		m.mu.Unlock()
 		return &wire.Fault{Code: wire.NotSubscribed, Message: "there is no subscription to " + name}
 	}
-	settled := m.hub.leave(s)
+	settled := m.leave(s)
 	m.follower().Unsubscribed(m.rights.principal, m.connection, n, ByClient)
 	m.mu.Unlock()
-	if settled != nil {
-		<-settled
+	for _, over := range settled {
+		if over != nil {
+			<-over
+		}
 	}
 	m.hub.observer.Unsubscribed(ByClient)
 	return nil
@@ -271,13 +288,13 @@ func (m *Member) allowed(action acl.Action, name string) (r rights, ref channel.
 	m.mu.Lock()
 	r = m.rights
 	m.mu.Unlock()
-	return r, r.ref(n), m.decided(r, action, n, r.decide(action, n))
+	return r, r.ref(n), m.hub.decided(r, action, n, r.decide(action, n))
 }
 
 // decided makes an answer of a decision. A channel that does not exist and one that is forbidden have one answer: there is nothing to find out
 // by asking.
-func (m *Member) decided(r rights, action acl.Action, name channel.Name, d acl.Decision) *wire.Fault {
-	h, p := m.hub, r.principal
+func (h *Hub) decided(r rights, action acl.Action, name channel.Name, d acl.Decision) *wire.Fault {
+	p := r.principal
 	h.observer.Decided(action, d)
 	if d.Allowed {
 		return nil

@@ -6,6 +6,7 @@ import (
 	"portcullis/internal/channel"
 	"portcullis/internal/realm"
 	"portcullis/internal/tenant"
+	"portcullis/internal/wire"
 )
 
 // Ending says why a subscription ended before its connection. The set is closed: it is a metric label.
@@ -25,12 +26,13 @@ const (
 // Endings lists every ending before a connection's, for label sets that are created at zero.
 var Endings = []Ending{ByClient, ByRefresh, ByPolicy, ByBackend}
 
-// Loss is subscriptions that a member lost. It has left their rooms, and must be told of them.
+// Loss is what a member hears no more: subscriptions that it lost, whose rooms it has left, and joins and leaves of channels that it is subscribed to still. It must be told of both.
 type Loss struct {
-	member  *Member
-	why     Ending
-	names   []channel.Name
-	settled []<-chan struct{}
+	member        *Member
+	why           Ending
+	subscriptions int
+	notices       []*wire.Notice
+	settled       []<-chan struct{}
 }
 
 // taken is a subscription that a policy took, and why.
@@ -64,22 +66,24 @@ func (m *Member) renew(p *auth.Principal, tenants func(tenant.ID) *realm.Tenant)
 	if t == nil { // it is gone, and the session about to end
 		return nil, nil
 	}
-	if m.rights.tenant = t; m.rights.principal == was.principal && t.Policy == was.tenant.Policy {
+	if m.rights.tenant = t; m.rights.principal == was.principal && t.Policy == was.tenant.Policy && t.Channels == was.tenant.Channels {
 		return nil, nil
 	}
+	loss := &Loss{member: m, why: why}
 	var all []taken
 	for s := range m.subscriptions.all() {
 		name := s.room.ref.Name
 		if d := m.rights.decide(acl.Subscribe, name); !d.Allowed {
 			all = append(all, taken{name, d})
+		} else if n, settled := m.reattend(s.room.ref); n != nil {
+			loss.add(n, settled)
 		}
 	}
-	if len(all) == 0 {
-		return nil, nil
-	}
-	loss := &Loss{member: m, why: why}
 	for _, t := range all {
 		loss.take(m.subscriptions.remove(t.name))
+	}
+	if len(loss.notices) == 0 {
+		return nil, nil
 	}
 	return loss, all
 }
@@ -101,15 +105,27 @@ func (m *Member) Take(name channel.Name) *Loss {
 // take makes the member leave the room of s, which is not among its subscriptions any more. The caller holds the member's mu.
 func (l *Loss) take(s *Subscription) {
 	m, name := l.member, s.room.ref.Name
-	if m.untold == nil {
-		m.untold = make(chan struct{})
+	text := "subscribe on " + name.String() + " is not allowed any more"
+	if l.why == ByBackend {
+		text = "a service of the tenant ended the subscription to " + name.String()
 	}
-	l.names = append(l.names, name)
-	if settled := m.hub.leave(s); settled != nil {
-		l.settled = append(l.settled, settled)
-	}
+	l.subscriptions++
+	l.add(&wire.Notice{Kind: wire.Unsubscribed, Channel: name.String(), Fault: &wire.Fault{Code: wire.Forbidden, Message: text}}, m.leave(s)...)
 	m.hub.observer.Unsubscribed(l.why)
 	m.follower().Unsubscribed(m.rights.principal, m.connection, name, l.why)
+}
+
+// add adds a notice, and what has to be over before it is told. The caller holds the member's mu.
+func (l *Loss) add(n *wire.Notice, settled ...<-chan struct{}) {
+	if l.member.untold == nil {
+		l.member.untold = make(chan struct{})
+	}
+	l.notices = append(l.notices, n)
+	for _, s := range settled {
+		if s != nil {
+			l.settled = append(l.settled, s)
+		}
+	}
 }
 
 // Len is how many subscriptions were lost.
@@ -117,19 +133,19 @@ func (l *Loss) Len() int {
 	if l == nil {
 		return 0
 	}
-	return len(l.names)
+	return l.subscriptions
 }
 
 // Why says what took them.
 func (l *Loss) Why() Ending { return l.why }
 
-// Tell waits until nothing of what was lost is being delivered any more, calls tell, and lets the member subscribe again. It is called once. The
+// Tell waits until nothing of what was lost is being delivered any more, calls tell with a notice for each, and lets the member subscribe again. It is called once. The
 // wait is for dispatchers, which never wait for a client.
-func (l *Loss) Tell(tell func(lost []channel.Name)) {
+func (l *Loss) Tell(tell func(all []*wire.Notice)) {
 	for _, settled := range l.settled {
 		<-settled
 	}
-	tell(l.names)
+	tell(l.notices)
 	m := l.member
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -40,9 +40,9 @@ func told(l *hub.Loss) (names []string) {
 	if l == nil {
 		return nil
 	}
-	l.Tell(func(lost []channel.Name) {
-		for _, n := range lost {
-			names = append(names, n.String())
+	l.Tell(func(all []*wire.Notice) {
+		for _, n := range all {
+			names = append(names, n.Channel)
 		}
 	})
 	slices.Sort(names)
@@ -139,7 +139,7 @@ func TestALossIsToldBeforeANewSubscription(t *testing.T) {
 			must(t, m.Subscribe(context.Background(), "room:1", hub.Start{}, func(hub.Begun) { note("ok") }))
 		}()
 		synctest.Wait()
-		loss.Tell(func([]channel.Name) { note("unsubscribed") })
+		loss.Tell(func([]*wire.Notice) { note("unsubscribed") })
 		<-done
 		if want := []string{"unsubscribed", "ok"}; !slices.Equal(order, want) {
 			t.Errorf("got %v, want %v", order, want)

@@ -8,6 +8,7 @@ import (
 	"portcullis/internal/auth"
 	"portcullis/internal/channel"
 	"portcullis/internal/hub"
+	"portcullis/internal/wire"
 )
 
 // hubObserver implements [hub.Observer].
@@ -20,6 +21,9 @@ type hubObserver struct {
 	subscriptions prometheus.Gauge
 	channels      prometheus.Gauge
 	unsubscribed  counters[hub.Ending]
+	members       prometheus.Gauge
+	joins, leaves prometheus.Counter
+	told          counters[string]
 }
 
 func newHub(f promauto.Factory, d decisions, s sent) hubObserver {
@@ -44,7 +48,28 @@ func newHub(f promauto.Factory, d decisions, s sent) hubObserver {
 			"Subscriptions that ended before their connection, by why: the client unsubscribed, its new credential gives no right to the channel, the tenant's rules "+
 				"give none any more, or a backend of the tenant ended it. A peak of policy is a change of rules that takes much away.",
 			label("reason"), endings, other),
+		members: newGauge(f, "presence_members", "Subscriptions of this node's connections to channels with presence now: each is a lease that the node keeps in the engine."),
+		joins:   newCounter(f, "presence_joins_total", "Subscriptions of this node's connections to channels with presence that began."),
+		leaves:  newCounter(f, "presence_leaves_total", "Those that ended. Clients hear less: of a user's first connection, and that the last one has been gone for a while."),
+		told:    s.kinds,
 	}
+}
+
+// Members implements [hub.Observer].
+func (o *hubObserver) Members(change int) {
+	if o.members.Add(float64(change)); change > 0 {
+		o.joins.Add(float64(change))
+	} else {
+		o.leaves.Add(-float64(change))
+	}
+}
+
+// Told implements [hub.Observer].
+func (o *hubObserver) Told(notices []*wire.Notice, recipients, bytes int) {
+	for _, n := range notices {
+		o.told.of(string(n.Kind)).Add(float64(recipients))
+	}
+	o.bytes.Add(float64(bytes))
 }
 
 // Delivered implements [hub.Observer].

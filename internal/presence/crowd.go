@@ -126,13 +126,13 @@ func (c *crowd) balance(n *wire.Notice) *wire.Notice {
 	return n
 }
 
-// list returns who is there, in no order; of more than most their number alone. No crowd is one without members.
+// list returns who is there, in no order; of more than most their number alone, and wherever joins and leaves are not told: what is listed is kept up to date by them. No crowd is one without members.
 func (c *crowd) list(most int) wire.Attendance {
 	if c == nil {
 		return wire.Attendance{Members: []message.Member{}}
 	}
 	l := wire.Attendance{Count: len(c.members)}
-	if l.Count > most {
+	if l.Count > most || c.quiet {
 		return l
 	}
 	l.Members = make([]message.Member, 0, l.Count)

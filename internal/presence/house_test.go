@@ -41,8 +41,13 @@ type node struct {
 	told []string
 }
 
-func (n *node) Entered() { n.entered.Add(1) }
-func (n *node) Left()    { n.left.Add(1) }
+func (n *node) count(change int) {
+	if change > 0 {
+		n.entered.Add(int64(change))
+	} else {
+		n.left.Add(-int64(change))
+	}
+}
 
 // deaf is a sink that hears nothing.
 type deaf struct{ up chan struct{} }
@@ -57,7 +62,7 @@ func (deaf) Down(error)               {}
 func start(t testing.TB, engine *memory.Broker, store presence.Store) *node {
 	t.Helper()
 	n := &node{t: t, log: new(bytes.Buffer)}
-	n.Presence = presence.New(store, n.tell, n, slog.New(slog.NewTextHandler(n.log, nil)))
+	n.Presence = presence.New(store, n.tell, n.count, slog.New(slog.NewTextHandler(n.log, nil)))
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	up, current := make(chan struct{}), make(chan struct{})

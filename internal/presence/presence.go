@@ -38,23 +38,17 @@ type Store interface {
 	Watch(ctx context.Context, prefix string, changed func(key string, value []byte), current func()) error
 }
 
-// Observer hears of the members that are connections of this node. Its methods must not wait.
-type Observer interface {
-	Entered()
-	Left()
-}
-
 // shards spread the lock. A power of two.
 const shards = 64
 
 // Presence is one node's knowledge of who is where. It is moved by Run, and safe for concurrent use.
 type Presence struct {
 	// Set by New, then read-only.
-	store    Store
-	tell     func(ref channel.Ref, n *wire.Notice)
-	observer Observer
-	log      *slog.Logger
-	seed     maphash.Seed
+	store   Store
+	tell    func(ref channel.Ref, n *wire.Notice)
+	members func(change int)
+	log     *slog.Logger
+	seed    maphash.Seed
 
 	current atomic.Bool // what was in the engine when Run began is known
 	leases  leases
@@ -68,9 +62,10 @@ type shard struct {
 	crowds map[channel.Ref]*crowd
 }
 
-// New returns a presence that knows nobody. tell is called with what those who asked for it on this node are to hear, in its order, while the channel is locked: it must not wait, and not call back.
-func New(s Store, tell func(channel.Ref, *wire.Notice), o Observer, log *slog.Logger) *Presence {
-	p := &Presence{store: s, tell: tell, observer: o, log: log, seed: maphash.MakeSeed(), leases: newLeases(), leaving: newLeaving()}
+// New returns a presence that knows nobody. tell is called with what those who asked for it on this node are to hear, in its order, while the channel is locked: it must not wait, and not call back. members
+// hears by how many this node's own change.
+func New(s Store, tell func(channel.Ref, *wire.Notice), members func(change int), log *slog.Logger) *Presence {
+	p := &Presence{store: s, tell: tell, members: members, log: log, seed: maphash.MakeSeed(), leases: newLeases(), leaving: newLeaving()}
 	for i := range p.shards {
 		p.shards[i].crowds = make(map[channel.Ref]*crowd)
 	}
@@ -104,7 +99,7 @@ func (p *Presence) Enter(ref channel.Ref, m message.Member, most int) *Seat {
 		c.most = most
 		return c.enter(m, s)
 	})
-	p.observer.Entered()
+	p.members(1)
 	return s
 }
 
@@ -126,7 +121,7 @@ func (p *Presence) Leave(s *Seat) {
 		p.leases.drop(s)
 		return p.exit(c, s.ref, s.connection)
 	})
-	p.observer.Left()
+	p.members(-1)
 }
 
 // Members calls f with who is on a channel, in the order of what is told there: what f sends to a client comes before whatever happens next. f must not wait, and not call back. It reports false, and

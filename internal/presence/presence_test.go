@@ -274,6 +274,11 @@ func TestACrowdIsCounted(t *testing.T) {
 		})
 		leave(101)
 		n.hears()
+		n.Members(room, 20, func(l wire.Attendance) {
+			if l.Members != nil || l.Count != 19 {
+				t.Errorf("%d are listed of %d, and nobody would tell of the next; want none of 19", len(l.Members), l.Count)
+			}
+		})
 		leave(1)
 		n.hears("acme join_leave room:1 18 true")
 		n.Members(room, 20, func(l wire.Attendance) {

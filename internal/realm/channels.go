@@ -33,5 +33,8 @@ func settingOf(c config.Channel) (s channel.Setting) {
 	if h := c.History; h != nil {
 		s.History = channel.History{Messages: int(h.Messages), Age: time.Duration(h.TTL)}
 	}
+	if c.Presence {
+		s.Presence = int(c.PresenceMembers)
+	}
 	return s
 }

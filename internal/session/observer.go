@@ -14,7 +14,7 @@ type Observer interface {
 	Opened(id, remote, protocol string, p *auth.Principal)
 	// Received is one request; verb is empty for one that could not be read.
 	Received(verb wire.Verb, bytes int)
-	// Sent is one frame of the connection's own: one of [Kinds]. Messages are the hub's to count.
+	// Sent is one frame of the connection's own: one of [Kinds]. Messages are the hub's to count, and so are joins and leaves.
 	Sent(kind string, bytes int)
 	// Refused is a request that was answered with an error.
 	Refused(verb wire.Verb, code wire.Code)
@@ -27,4 +27,4 @@ type Observer interface {
 }
 
 // Kinds lists what Sent may tell, for label sets that are created at zero.
-var Kinds = []string{"welcome", "ok", "error", string(wire.Expiring), string(wire.Unsubscribed)}
+var Kinds = []string{"welcome", "ok", "error", string(wire.Expiring), string(wire.Unsubscribed), string(wire.Join), string(wire.Leave), string(wire.JoinLeave)}

@@ -33,15 +33,17 @@ func (s *Session) refresh(r *wire.Request) {
 // or not, before the client can subscribe again. Whoever follows for many sessions has all of them leave before it waits for the first.
 func (s *Session) Follow() (lost *hub.Loss) { return s.member.Renew(nil, s.tenants) }
 
-// Tell tells the client, by one notice each, of the channels that it lost, once nothing of them can arrive any more. It waits for that.
+// Tell tells the client, by one notice each, what it hears no more, once nothing of it can arrive. It waits for that.
 func (s *Session) Tell(lost *hub.Loss) {
 	if lost == nil {
 		return
 	}
-	s.host.observer.Lost(s.id, s.remote, s.Principal(), lost.Why(), lost.Len())
-	lost.Tell(func(names []channel.Name) {
-		for some := range slices.Chunk(names, noticesAtOnce) {
-			s.tell(some, lost.Why())
+	if n := lost.Len(); n > 0 {
+		s.host.observer.Lost(s.id, s.remote, s.Principal(), lost.Why(), n)
+	}
+	lost.Tell(func(all []*wire.Notice) {
+		for some := range slices.Chunk(all, noticesAtOnce) {
+			s.tell(some)
 		}
 	})
 }
@@ -56,22 +58,18 @@ func (s *Session) Take(name channel.Name) bool {
 	return lost != nil
 }
 
-func (s *Session) tell(lost []channel.Name, why hub.Ending) {
+func (s *Session) tell(notices []*wire.Notice) {
 	var frames []byte
-	for _, name := range lost {
+	for _, n := range notices {
 		before := len(frames)
-		text := "subscribe on " + name.String() + " is not allowed any more"
-		if why == hub.ByBackend {
-			text = "a service of the tenant ended the subscription to " + name.String()
-		}
-		frames = s.dialect.AppendNotice(frames, &wire.Notice{Kind: wire.Unsubscribed, Channel: name.String(), Fault: &wire.Fault{Code: wire.Forbidden, Message: text}})
+		frames = s.dialect.AppendNotice(frames, n)
 		s.member.Counts().Sent(1, len(frames)-before)
-		s.host.observer.Sent(string(wire.Unsubscribed), len(frames)-before)
+		s.host.observer.Sent(string(n.Kind), len(frames)-before)
 	}
 	if len(frames) == 0 { // the dialect has no word for it
 		return
 	}
-	if _, err := s.socket.Send(frames, len(lost), nil); err != nil {
+	if _, err := s.socket.Send(frames, len(notices), nil); err != nil {
 		s.failed(err)
 	}
 }

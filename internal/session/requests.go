@@ -79,6 +79,8 @@ func (s *Session) do(r *wire.Request, now time.Time) {
 		s.subscribe(r)
 	case wire.Unsubscribe:
 		s.answer(r, s.member.Unsubscribe(r.Channel))
+	case wire.Presence:
+		s.presence(r)
 	case wire.Refresh:
 		s.refresh(r)
 	case wire.Ping:
@@ -97,9 +99,19 @@ func (s *Session) publish(r *wire.Request) {
 // subscribe answers before the first message can arrive.
 func (s *Session) subscribe(r *wire.Request) {
 	ok := wire.Reply{Verb: r.Verb, ID: r.ID, Channel: r.Channel}
-	fault := s.member.Subscribe(s.host.context, r.Channel, hub.Start{Since: r.Since, Strict: r.Strict}, func(b hub.Begun) {
+	fault := s.member.Subscribe(s.host.context, r.Channel, hub.Start{Since: r.Since, Strict: r.Strict, JoinLeave: r.JoinLeave}, func(b hub.Begun) {
 		ok.Recovery = b.Recovery
 		s.reply(&ok)
+	})
+	if fault != nil {
+		s.answer(r, fault)
+	}
+}
+
+// presence answers before what happens next on the channel is told.
+func (s *Session) presence(r *wire.Request) {
+	fault := s.member.Presence(r.Channel, func(a wire.Attendance) {
+		s.reply(&wire.Reply{Verb: r.Verb, ID: r.ID, Channel: r.Channel, Presence: &a})
 	})
 	if fault != nil {
 		s.answer(r, fault)

@@ -79,6 +79,8 @@ func (quiet) Denied(*auth.Principal, acl.Action, channel.Name, acl.Decision) {}
 func (quiet) Unsubscribed(hub.Ending)                                        {}
 func (quiet) Delivered(*hub.Batch)                                           {}
 func (quiet) Subscriptions(int)                                              {}
+func (quiet) Members(int)                                                    {}
+func (quiet) Told([]*wire.Notice, int, int)                                  {}
 func (quiet) Channels(int)                                                   {}
 
 // stage is a gateway without a door: whoever dials is the user that the test says.
@@ -235,7 +237,7 @@ func TestEveryRequestGetsItsAnswer(t *testing.T) {
 				`{"type":"ok","id":5,"channel":"room:1","recovered":false,"reason":"no_history"}`},
 			{"continue strictly", `{"type":"subscribe","id":6,"channel":"room:2","since":{"offset":4},"strict":true}`, "unrecoverable"},
 			{"history", `{"type":"history","id":7,"channel":"room:1"}`, "not_available"},
-			{"presence", `{"type":"presence","id":8,"channel":"room:1"}`, "not_available"},
+			{"presence", `{"type":"presence","id":8,"channel":"room:1"}`, "forbidden"},
 			{"refresh", `{"type":"refresh","id":9,"token":"x"}`, "not_available"},
 			{"a key", `{"type":"publish","id":10,"channel":"room:1","data":1,"idempotency_key":"k"}`, "not_available"},
 			{"forbidden", `{"type":"publish","id":11,"channel":"ops:1","data":1}`, "forbidden"},

@@ -38,6 +38,8 @@ type Request struct {
 	// Since is where a subscriber wants to continue; nil starts with the present.
 	Since  *message.Position
 	Strict bool
+	// JoinLeave asks to hear who comes to the channel and who leaves it.
+	JoinLeave bool
 	// Wants names a field of the request that this gateway does not serve yet; the answer is [NotAvailable].
 	Wants string
 }

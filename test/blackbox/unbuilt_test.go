@@ -14,12 +14,10 @@ func TestWhatIsNotAvailable(t *testing.T) {
 	tests := []struct{ name, command, request string }{
 		{"history", "history", `{"type":"history","id":%d,"channel":"room:later","limit":20}`},
 		{"history of a forbidden channel", "history", `{"type":"history","id":%d,"channel":"ops:x"}`},
-		{"presence", "presence", `{"type":"presence","id":%d,"channel":"room:later"}`},
 		{"bytes", "publish", `{"type":"publish","id":%d,"channel":"room:later","base64":"AAECAw=="}`},
 		{"bytes beside data", "publish", `{"type":"publish","id":%d,"channel":"room:later","base64":"AAECAw==","data":1}`},
 		{"an idempotency key", "publish", `{"type":"publish","id":%d,"channel":"room:later","data":1,"idempotency_key":"c1-17"}`},
 		{"encryption", "publish", `{"type":"publish","id":%d,"channel":"room:later","data":"a.b.c.d.e","encryption":"jwe"}`},
-		{"joins and leaves", "subscribe", `{"type":"subscribe","id":%d,"channel":"room:later","join_leave":true}`},
 		{"without one's own", "subscribe", `{"type":"subscribe","id":%d,"channel":"room:later","self":false}`},
 	}
 	for i, tt := range tests {

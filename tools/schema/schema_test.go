@@ -126,6 +126,8 @@ func TestTheSchemaRefusesWhatTheLoaderRefuses(t *testing.T) {
 		"a candidate that is no mapping":  begin + "candidate: []\n",
 		"an empty list of settings":       begin + "channels: []\n",
 		"a setting of no channel":         begin + "channels: [{history: {messages: 1}}]\n",
+		"presence of no members":          begin + "channels: [{match: a, presence: true, presence_members: 0}]\n",
+		"presence of too many members":    begin + "channels: [{match: a, presence: true, presence_members: 1001}]\n",
 		"a setting that sets nothing":     begin + "channels: [{match: a}]\n",
 		"a setting with a template":       begin + "channels: [{match: \"a:{user}\", history: {messages: 1}}]\n",
 		"history of no messages":          begin + "channels: [{match: a, history: {messages: 0}}]\n",

@@ -211,7 +211,7 @@ func (f *fields) start(r *wire.Request) *wire.Fault {
 		set func(bool)
 	}{
 		{fStrict, func(on bool) { r.Strict = on }},
-		{fJoinLeave, func(on bool) { want(r, on, fJoinLeave) }},
+		{fJoinLeave, func(on bool) { r.JoinLeave = on }},
 		{fSelf, func(on bool) { want(r, !on, fSelf) }},
 	} {
 		switch text := string(f[b.field]); text {

@@ -39,7 +39,7 @@ func TestRequestsAreRead(t *testing.T) {
 		{"null is data", `{"type":"publish","channel":"a","data":null}`, wire.Request{Verb: wire.Publish, Channel: "a", Data: []byte("null")}},
 		{"subscribe", `{"type":"subscribe","id":2,"channel":"room:1"}`, wire.Request{Verb: wire.Subscribe, ID: 2, Channel: "room:1"}},
 		{"strict", `{"type":"subscribe","channel":"a","strict":true}`, wire.Request{Verb: wire.Subscribe, Channel: "a", Strict: true}},
-		{"join_leave is not served yet", `{"type":"subscribe","channel":"a","join_leave":true}`, wire.Request{Verb: wire.Subscribe, Channel: "a", Wants: "join_leave"}},
+		{"join_leave", `{"type":"subscribe","channel":"a","join_leave":true}`, wire.Request{Verb: wire.Subscribe, Channel: "a", JoinLeave: true}},
 		{"not wanting it is", `{"type":"subscribe","channel":"a","join_leave":false,"self":true}`, wire.Request{Verb: wire.Subscribe, Channel: "a"}},
 		{"self", `{"type":"subscribe","channel":"a","self":false}`, wire.Request{Verb: wire.Subscribe, Channel: "a", Wants: "self"}},
 		{"an idempotency key", `{"type":"publish","channel":"a","data":1,"idempotency_key":"k"}`,
