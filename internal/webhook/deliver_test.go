@@ -105,8 +105,8 @@ func TestAReceiverThatFailsTwice(t *testing.T) {
 		if got[3].id == got[0].id || got[3].events[0].Subject != "room:2" {
 			t.Errorf("got %+v, want room:2 in a batch of its own", got[3])
 		}
-		if h.tally.requests[webhook.Failed] != 1 || h.tally.requests[webhook.Unreachable] != 1 || h.tally.requests[webhook.Taken] != 2 || h.tally.events != 0 || h.tally.bytes != 0 || h.tally.most != 1 {
-			t.Errorf("got %+v", h.tally)
+		if h.counted().requests[webhook.Failed] != 1 || h.counted().requests[webhook.Unreachable] != 1 || h.counted().requests[webhook.Taken] != 2 || h.counted().events != 0 || h.counted().bytes != 0 || h.counted().most != 1 {
+			t.Errorf("got %+v", h.counted())
 		}
 		if log := h.log.String(); strings.Count(log, "webhook.failed") != 1 || strings.Count(log, "webhook.recovered") != 1 || strings.Contains(log, "/hook") {
 			t.Errorf("want one line of each, and no path of the address: %s", log)
@@ -175,8 +175,8 @@ func TestARefusedBatchIsGivenUpAndTold(t *testing.T) {
 				if lost := v.requests()[1].events[0].Data; lost["count"] != 3.0 || lost["from"] != "2000-01-01T00:00:00.000Z" {
 					t.Errorf("got %v, want 3 lost", lost)
 				}
-				if h.tally.losses(webhook.Refused) != 3 || h.tally.requests[want] != 1 {
-					t.Errorf("got %+v", h.tally)
+				if h.counted().lost[webhook.Refused] != 3 || h.counted().requests[want] != 1 {
+					t.Errorf("got %+v", h.counted())
 				}
 			})
 		})
@@ -198,8 +198,8 @@ func TestALossIsToldWithoutAnotherEvent(t *testing.T) {
 				t.Errorf("got %v, want 1 lost", r.events[0].Data)
 			}
 		}
-		if h.tally.losses(webhook.Refused) != 1 {
-			t.Errorf("lost %v", h.tally.lost)
+		if h.counted().lost[webhook.Refused] != 1 {
+			t.Errorf("lost %v", h.counted().lost)
 		}
 	})
 }
@@ -218,8 +218,8 @@ func TestABatchIsGivenUpAfterAnHour(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		h.publish("acme", "room:2", "2")
 		time.Sleep(webhook.KeepFor)
-		if h.tally.losses(webhook.Expired) != 1 || h.tally.events != 0 {
-			t.Errorf("got %+v, want one that expired", h.tally)
+		if h.counted().lost[webhook.Expired] != 1 || h.counted().events != 0 {
+			t.Errorf("got %+v, want one that expired", h.counted())
 		}
 		told := v.told()
 		if got, want := told[len(told)-2:], []string{"events.lost", "message.published room:2"}; !slices.Equal(got, want) {
@@ -238,8 +238,8 @@ func TestAReceiverThatIsGone(t *testing.T) {
 		time.Sleep(time.Minute)
 		h.publish("acme", "room:2", "2")
 		time.Sleep(time.Hour)
-		if got := len(v.requests()); got != 1 || h.tally.losses(webhook.Gone) != 2 || !strings.Contains(h.log.String(), "webhook.gone") {
-			t.Fatalf("got %d requests, %v lost, log %s", got, h.tally.lost, h.log)
+		if got := len(v.requests()); got != 1 || h.counted().lost[webhook.Gone] != 2 || !strings.Contains(h.log.String(), "webhook.gone") {
+			t.Fatalf("got %d requests, %v lost, log %s", got, h.counted().lost, h.log)
 		}
 		h.Set(s)
 		time.Sleep(time.Second)
@@ -273,8 +273,8 @@ func TestAStormWhileTheReceiverIsDown(t *testing.T) {
 		time.Sleep(15 * time.Minute)
 		h.publish("acme", "room:last", "1")
 		time.Sleep(time.Minute)
-		if h.tally.largest > webhook.QueueEvents || h.tally.heaviest > webhook.QueueBytes || h.tally.events != 0 || h.tally.bytes != 0 {
-			t.Errorf("%d events of %d bytes waited, now %d of %d", h.tally.largest, h.tally.heaviest, h.tally.events, h.tally.bytes)
+		if h.counted().largest > webhook.QueueEvents || h.counted().heaviest > webhook.QueueBytes || h.counted().events != 0 || h.counted().bytes != 0 {
+			t.Errorf("%d events of %d bytes waited, now %d of %d", h.counted().largest, h.counted().heaviest, h.counted().events, h.counted().bytes)
 		}
 		next, lost, last := 0, 0, ""
 		for _, r := range v.requests() {
@@ -295,8 +295,8 @@ func TestAStormWhileTheReceiverIsDown(t *testing.T) {
 				}
 			}
 		}
-		if next+lost != storm || last != "room:last" || lost == 0 || h.tally.losses(webhook.QueueFull) != lost {
-			t.Errorf("got %d events and %d lost, the last one %q, want %d together; counted %v", next, lost, last, storm, h.tally.lost)
+		if next+lost != storm || last != "room:last" || lost == 0 || h.counted().lost[webhook.QueueFull] != lost {
+			t.Errorf("got %d events and %d lost, the last one %q, want %d together; counted %v", next, lost, last, storm, h.counted().lost)
 		}
 		if n := strings.Count(h.log.String(), "webhook.lost"); n == 0 || n > 20 {
 			t.Errorf("%d lines tell of the loss", n)
@@ -341,8 +341,8 @@ func TestTenantsAreApart(t *testing.T) {
 			t.Errorf("got %d requests, want one for each tenant, at once", got)
 		}
 		time.Sleep(6 * time.Second)
-		if h.tally.requests[webhook.TimedOut] == 0 {
-			t.Errorf("got %v, want a request that took too long", h.tally.requests)
+		if h.counted().requests[webhook.TimedOut] == 0 {
+			t.Errorf("got %v, want a request that took too long", h.counted().requests)
 		}
 	})
 }
@@ -356,8 +356,8 @@ func TestAFullNodeLeavesEachHookItsShare(t *testing.T) {
 		for range 1000 {
 			h.publish("acme", "room:1", "1")
 		}
-		if h.tally.bytes > webhook.ShareBytes || h.tally.bytes < webhook.ShareBytes/2 || h.tally.losses(webhook.QueueFull) == 0 {
-			t.Errorf("%d bytes wait, %v lost; want the share alone", h.tally.bytes, h.tally.lost)
+		if h.counted().bytes > webhook.ShareBytes || h.counted().bytes < webhook.ShareBytes/2 || h.counted().lost[webhook.QueueFull] == 0 {
+			t.Errorf("%d bytes wait, %v lost; want the share alone", h.counted().bytes, h.counted().lost)
 		}
 		h.Fill(-webhook.StoreBytes)
 		time.Sleep(time.Minute)
@@ -377,8 +377,8 @@ func TestAFlushDeliversWhatItCan(t *testing.T) {
 		if took := time.Since(begin); took > 3*time.Second {
 			t.Errorf("it took %v", took)
 		}
-		if told := v.told(); told[len(told)-1] != "message.published room:2" || h.tally.events != 0 {
-			t.Errorf("got %q, and %d wait", told, h.tally.events)
+		if told := v.told(); told[len(told)-1] != "message.published room:2" || h.counted().events != 0 {
+			t.Errorf("got %q, and %d wait", told, h.counted().events)
 		}
 	})
 }
@@ -397,8 +397,8 @@ func TestWhatCannotBeDeliveredAtTheEndIsCounted(t *testing.T) {
 		h.publish("acme", "room:1", "1")
 		h.stop()
 		h.Flush(t.Context()) // and nobody waits for hooks that have ended
-		if h.tally.losses(webhook.Shutdown) != 4 || h.tally.events != 0 || h.tally.requests[webhook.Cancelled] != 1 || !strings.Contains(h.log.String(), `"events":4`) {
-			t.Errorf("got %+v, log %s", h.tally, h.log)
+		if h.counted().lost[webhook.Shutdown] != 4 || h.counted().events != 0 || h.counted().requests[webhook.Cancelled] != 1 || !strings.Contains(h.log.String(), `"events":4`) {
+			t.Errorf("got %+v, log %s", h.counted(), h.log)
 		}
 	})
 }
@@ -444,8 +444,8 @@ func TestHooksChangeWhileTheyDeliver(t *testing.T) {
 		before := len(v.requests())
 		h.publish("acme", "room:4", "4")
 		time.Sleep(time.Hour)
-		if len(v.requests()) != before || h.tally.losses(webhook.Removed) != 2 || h.tally.events != 0 {
-			t.Errorf("a removed hook sent %d requests more, %v lost", len(v.requests())-before, h.tally.lost)
+		if len(v.requests()) != before || h.counted().lost[webhook.Removed] != 2 || h.counted().events != 0 {
+			t.Errorf("a removed hook sent %d requests more, %v lost", len(v.requests())-before, h.counted().lost)
 		}
 	})
 }

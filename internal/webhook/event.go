@@ -7,7 +7,6 @@ import (
 
 // event is something that happened, before it is encoded.
 type event struct {
-	kind    Kind
 	subject string // what it is about: a connection's id, or a channel
 	at      time.Time
 	data    any
@@ -57,37 +56,40 @@ type (
 	}
 )
 
-// envelope is a CloudEvent (1.0, section "Context Attributes") without its id, which the queue gives; tenant and node are extensions.
-type envelope struct {
-	SpecVersion string          `json:"specversion"`
-	Source      string          `json:"source"`
-	Type        string          `json:"type"`
-	Subject     string          `json:"subject,omitempty"`
-	Time        string          `json:"time"`
-	Tenant      string          `json:"tenant"`
-	Node        string          `json:"node"`
-	ContentType string          `json:"datacontenttype"`
-	Data        json.RawMessage `json:"data"`
-}
-
 // typePrefix stands before a kind in the type of an event.
 const typePrefix = "portcullis."
 
 // origin is where the events of one tenant come from.
 type origin struct{ node, tenant string }
 
+// head is what all events of one kind and origin begin with, behind their id: the attributes of a CloudEvent (1.0, section "Context Attributes"); tenant and node are extensions.
+func (o origin) head(kind Kind) []byte {
+	text, _ := json.Marshal(struct {
+		SpecVersion string `json:"specversion"`
+		Source      string `json:"source"`
+		Type        string `json:"type"`
+		Tenant      string `json:"tenant"`
+		Node        string `json:"node"`
+		ContentType string `json:"datacontenttype"`
+	}{"1.0", "/nodes/" + o.node + "/tenants/" + o.tenant, typePrefix + string(kind), o.tenant, o.node, "application/json"})
+	return text[1 : len(text)-1]
+}
+
 // encode returns an event behind its id: what follows `{"id":"...",`. The payload is added as it was written.
-func (o origin) encode(kind Kind, subject string, at time.Time, data any, payload []byte) []byte {
+func encode(head []byte, subject string, at time.Time, data any, payload []byte) []byte {
 	body, _ := json.Marshal(data) // of the structs above, which cannot fail
-	if payload != nil {
-		body = append(append(append(body[:len(body)-1], `,"data":`...), payload...), '}')
+	text := make([]byte, 0, len(head)+len(subject)+len(body)+len(payload)+80)
+	text = append(text, head...)
+	if subject != "" {
+		quoted, _ := json.Marshal(subject)
+		text = append(append(text, `,"subject":`...), quoted...)
 	}
-	text, _ := json.Marshal(envelope{
-		SpecVersion: "1.0", Source: "/nodes/" + o.node + "/tenants/" + o.tenant, Type: typePrefix + string(kind), Subject: subject, Time: stamp(at),
-		Tenant: o.tenant, Node: o.node, ContentType: "application/json", Data: []byte("0"),
-	})
-	text = append(text[1:len(text)-len("0}")], body...)
-	return append(text, '}')
+	text = append(append(append(text, `,"time":"`...), stamp(at)...), `","data":`...)
+	if payload == nil {
+		return append(append(text, body...), '}')
+	}
+	text = append(append(text, body[:len(body)-1]...), `,"data":`...)
+	return append(append(text, payload...), "}}"...)
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }

@@ -10,12 +10,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"portcullis/internal/auth"
@@ -130,7 +132,11 @@ func (r received) signs(key []byte) bool {
 
 // tally counts what hooks do.
 type tally struct {
-	mu             sync.Mutex
+	mu sync.Mutex
+	numbers
+}
+
+type numbers struct {
 	happened       map[webhook.Kind]int
 	lost           map[webhook.Loss]int
 	requests       map[webhook.Result]int
@@ -163,15 +169,14 @@ func (c *tally) do(f func()) {
 	f()
 }
 
-// count asks for one of the numbers.
-func (c *tally) count(f func(*tally) int) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return f(c)
-}
-
-func (c *tally) losses(why webhook.Loss) int {
-	return c.count(func(c *tally) int { return c.lost[why] })
+// counted is what was counted once everybody waits for something.
+func (h *house) counted() numbers {
+	synctest.Wait()
+	h.tally.mu.Lock()
+	defer h.tally.mu.Unlock()
+	n := h.tally.numbers
+	n.happened, n.lost, n.requests = maps.Clone(n.happened), maps.Clone(n.lost), maps.Clone(n.requests)
+	return n
 }
 
 // house is hooks that run.
@@ -202,7 +207,7 @@ func (b *lockedBuffer) String() string {
 
 // open runs the hooks of these settings until the test, or stop, ends them.
 func open(t testing.TB, s *webhook.Settings) *house {
-	h := &house{t: t, log: new(lockedBuffer), tally: &tally{happened: make(map[webhook.Kind]int), lost: make(map[webhook.Loss]int), requests: make(map[webhook.Result]int)}}
+	h := &house{t: t, log: new(lockedBuffer), tally: &tally{numbers: numbers{happened: make(map[webhook.Kind]int), lost: make(map[webhook.Loss]int), requests: make(map[webhook.Result]int)}}}
 	h.Hooks = webhook.New(webhook.Config{Node: "n_1", Observer: h.tally, Log: slog.New(slog.NewJSONHandler(h.log, nil))})
 	h.Set(s)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -191,7 +191,7 @@ func (h *hook) why(ctx context.Context) Loss {
 
 // marker is the event that tells of a loss.
 func (h *hook) marker(b *batch) []byte {
-	text := h.origin.encode("events.lost", "", b.lost.to, lost{b.lost.count, stamp(b.lost.from), stamp(b.lost.to)}, nil)
+	text := encode(h.origin.head("events.lost"), "", b.lost.to, lost{b.lost.count, stamp(b.lost.from), stamp(b.lost.to)}, nil)
 	id := strconv.AppendQuote([]byte(`{"id":`), b.id+"_lost")
 	return append(append(id, ','), text...)
 }

@@ -27,7 +27,7 @@ type Hooks struct {
 	store  *store
 	hurry  chan struct{}
 
-	feeds atomic.Pointer[map[tenant.ID]*feed] // of tenants that have hooks
+	feeds atomic.Pointer[map[tenant.ID]feed] // of tenants that have hooks
 
 	loops sync.WaitGroup
 
@@ -45,9 +45,12 @@ type key struct {
 }
 
 // feed is the hooks of one tenant, by what they are told of.
-type feed struct {
-	origin origin
-	kinds  map[Kind][]listener
+type feed map[Kind]*audience
+
+// audience is who is told of one kind.
+type audience struct {
+	head      []byte // of the events
+	listeners []listener
 }
 
 // listener is a hook with the settings that decide on what it is told.
@@ -62,7 +65,7 @@ var errRemoved = errors.New("the webhook was removed")
 // New returns the hooks of a node that has none yet. Set gives it some, Run moves them.
 func New(c Config) *Hooks {
 	h := &Hooks{config: c, store: &store{drained: make(chan struct{}, 1)}, hurry: make(chan struct{}), hooks: make(map[key]*hook)}
-	h.feeds.Store(&map[tenant.ID]*feed{})
+	h.feeds.Store(&map[tenant.ID]feed{})
 	return h
 }
 
@@ -70,16 +73,19 @@ func New(c Config) *Hooks {
 func (h *Hooks) Set(s *Settings) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	feeds, stay := make(map[tenant.ID]*feed, len(s.tenants)), make(map[key]bool)
+	feeds, stay := make(map[tenant.ID]feed, len(s.tenants)), make(map[key]bool)
 	for id, settings := range s.tenants {
-		f := &feed{origin: origin{h.config.Node, id.String()}, kinds: make(map[Kind][]listener)}
+		f, from := make(feed), origin{h.config.Node, id.String()}
 		feeds[id] = f
 		for _, one := range settings {
 			k := key{id, one.url}
 			stay[k] = true
-			hook := h.set(k, f.origin, one)
+			hook := h.set(k, from, one)
 			for _, kind := range one.kinds {
-				f.kinds[kind] = append(f.kinds[kind], listener{hook, one})
+				if f[kind] == nil {
+					f[kind] = &audience{head: from.head(kind)}
+				}
+				f[kind].listeners = append(f[kind].listeners, listener{hook, one})
 			}
 		}
 	}
@@ -157,29 +163,25 @@ func (h *Hooks) Flush(ctx context.Context) {
 
 // happened tells the hooks of one tenant. what is called only when somebody wants to know, and the event is encoded at most twice.
 func (h *Hooks) happened(id tenant.ID, kind Kind, name channel.Name, what func() event) {
-	f := (*h.feeds.Load())[id]
-	if f == nil {
+	all := (*h.feeds.Load())[id][kind]
+	if all == nil {
 		return
 	}
 	var e event
 	var plain, full []byte
-	for _, l := range f.kinds[kind] {
+	for _, l := range all.listeners {
 		if !l.setting.wants(name) {
 			continue
 		}
-		if e.kind == "" {
+		if e.data == nil {
 			e = what()
 		}
-		text := &plain
-		if l.setting.payload && e.payload != nil {
-			text = &full
+		text, payload := &plain, []byte(nil)
+		if l.setting.payload {
+			text, payload = &full, e.payload
 		}
 		if *text == nil {
-			payload := e.payload
-			if text == &plain {
-				payload = nil
-			}
-			*text = f.origin.encode(kind, e.subject, e.at, e.data, payload)
+			*text = encode(all.head, e.subject, e.at, e.data, payload)
 		}
 		l.hook.queue.put(kind, *text, e.at)
 	}

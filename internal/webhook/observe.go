@@ -23,7 +23,7 @@ func (h *Hooks) Sessions(next session.Observer) *Sessions { return &Sessions{nex
 func (s *Sessions) Opened(id, remote, protocol string, p *auth.Principal) {
 	s.Observer.Opened(id, remote, protocol, p)
 	s.hooks.happened(p.Tenant, ConnectionOpened, channel.Name{}, func() event {
-		return event{kind: ConnectionOpened, subject: id, at: time.Now(), data: opened{id, p.User, string(p.Method), protocol}}
+		return event{subject: id, at: time.Now(), data: opened{id, p.User, string(p.Method), protocol}}
 	})
 }
 
@@ -31,7 +31,7 @@ func (s *Sessions) Opened(id, remote, protocol string, p *auth.Principal) {
 func (s *Sessions) Closed(r *session.Report) {
 	s.Observer.Closed(r)
 	s.hooks.happened(r.Principal.Tenant, ConnectionClosed, channel.Name{}, func() event {
-		return event{kind: ConnectionClosed, subject: r.Connection, at: time.Now(),
+		return event{subject: r.Connection, at: time.Now(),
 			data: closed{r.Connection, r.Principal.User, string(r.Initiator), r.Reason, r.Code, r.Duration.Milliseconds()}}
 	})
 }
@@ -39,14 +39,14 @@ func (s *Sessions) Closed(r *session.Report) {
 // Subscribed implements [hub.Follower].
 func (h *Hooks) Subscribed(p *auth.Principal, connection string, name channel.Name) {
 	h.happened(p.Tenant, SubscriptionStarted, name, func() event {
-		return event{kind: SubscriptionStarted, subject: name.String(), at: time.Now(), data: subscription{Channel: name.String(), Connection: connection, User: p.User}}
+		return event{subject: name.String(), at: time.Now(), data: subscription{Channel: name.String(), Connection: connection, User: p.User}}
 	})
 }
 
 // Unsubscribed implements [hub.Follower].
 func (h *Hooks) Unsubscribed(p *auth.Principal, connection string, name channel.Name, why hub.Ending) {
 	h.happened(p.Tenant, SubscriptionEnded, name, func() event {
-		return event{kind: SubscriptionEnded, subject: name.String(), at: time.Now(), data: subscription{name.String(), connection, p.User, string(why)}}
+		return event{subject: name.String(), at: time.Now(), data: subscription{name.String(), connection, p.User, string(why)}}
 	})
 }
 
@@ -58,14 +58,14 @@ func (h *Hooks) Vacated(ref channel.Ref) { h.peopled(ref, ChannelVacated) }
 
 func (h *Hooks) peopled(ref channel.Ref, kind Kind) {
 	h.happened(ref.Tenant, kind, ref.Name, func() event {
-		return event{kind: kind, subject: ref.Name.String(), at: time.Now(), data: presence{ref.Name.String()}}
+		return event{subject: ref.Name.String(), at: time.Now(), data: presence{ref.Name.String()}}
 	})
 }
 
 // Published implements [hub.Follower].
 func (h *Hooks) Published(m message.Message) {
 	h.happened(m.Channel.Tenant, MessagePublished, m.Channel.Name, func() event {
-		return event{kind: MessagePublished, subject: m.Channel.Name.String(), at: m.Time, payload: m.Data, data: published{
+		return event{subject: m.Channel.Name.String(), at: m.Time, payload: m.Data, data: published{
 			Channel: m.Channel.Name.String(), From: sender(m.From), Offset: m.Position.Offset, Epoch: m.Position.Epoch, Bytes: len(m.Data),
 		}}
 	})

@@ -100,7 +100,7 @@ func newQueue(run string, s *store, o Observer) *queue {
 	return &queue{run: run, store: s, observer: o, ready: make(chan struct{}, 1)}
 }
 
-// put adds an event, encoded as [origin.encode] does, or loses it. It waits for nobody.
+// put adds an event, encoded as [encode] does, or loses it. It waits for nobody.
 func (q *queue) put(kind Kind, text []byte, at time.Time) {
 	why := q.add(text, at)
 	q.observer.Happened(kind)
