@@ -1,11 +1,11 @@
 package presence
 
 import (
-	"context"
 	"sync"
 	"time"
 
 	"portcullis/internal/channel"
+	"portcullis/internal/tenant"
 )
 
 // Seat is one connection's membership of one channel, for as long as it is subscribed, and how this node has the engine know of it.
@@ -18,26 +18,33 @@ type Seat struct {
 	info   string
 	gone   bool      // it is to be removed
 	queued bool      // it is among the changes
+	known  bool      // the engine was told, or may have been
 	due    time.Time // of the renewal that counts
 }
 
 // leases are what this node's members are to the engine: changes that it does not know yet, and when the rest is renewed. They are as long as the node's members and those who left a short while ago:
-// subscriptions, which are bounded.
+// subscriptions, which are bounded. Renewals go first, because what is not renewed is lost, and each tenant's changes wait behind its own alone: an engine may be slower than one tenant's clients.
 type leases struct {
 	wake chan struct{} // there is a change
 
 	// Guarded by mu.
 	mu       sync.Mutex
-	changes  []*Seat
+	lines    map[tenant.ID]*line
+	turns    []*line   // those lines, the next first
 	renewals []renewal // the first is the next
 }
+
+// line is the changes of one tenant, in their order.
+type line struct{ changes []*Seat }
 
 type renewal struct {
 	seat *Seat
 	due  time.Time
 }
 
-func newLeases() leases { return leases{wake: make(chan struct{}, 1)} }
+func newLeases() leases {
+	return leases{wake: make(chan struct{}, 1), lines: make(map[tenant.ID]*line)}
+}
 
 // want has the engine told of a member.
 func (a *leases) want(s *Seat) {
@@ -62,40 +69,74 @@ func (a *leases) drop(s *Seat) {
 	a.queue(s)
 }
 
-// queue puts a change behind all others. The caller holds mu.
+// queue puts a change behind all others of its tenant. The caller holds mu.
 func (a *leases) queue(s *Seat) {
 	if s.queued {
 		return
 	}
 	s.queued = true
-	a.changes = append(a.changes, s)
+	l := a.line(s.ref.Tenant)
+	l.changes = append(l.changes, s)
 	signal(a.wake)
+}
+
+// line returns a tenant's, which has its turn behind all others where it is new. The caller holds mu.
+func (a *leases) line(of tenant.ID) *line {
+	l := a.lines[of]
+	if l == nil {
+		l = new(line)
+		a.lines[of] = l
+		a.turns = append(a.turns, l)
+	}
+	return l
 }
 
 // next returns what the engine must be told now, and takes it off the list. Without any there is nothing to do before wait is over.
 func (a *leases) next(now time.Time) (s *Seat, e entry, wait time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.changes) > 0 {
-		s = a.changes[0]
-		a.changes[0] = nil
-		a.changes = a.changes[1:]
-		s.queued = false
-		return s, s.entry(), 0
+	s, wait = a.due(now)
+	for s == nil && len(a.turns) > 0 {
+		if s = a.change(); s.gone && !s.known {
+			s = nil // it came and left before the engine heard of it
+		}
 	}
-	a.changes = nil
+	if s == nil {
+		return nil, entry{}, wait
+	}
+	return s, entry{s.user, s.info, s.gone}, 0
+}
+
+// due returns the first that is to be renewed, or how long nobody is. The caller holds mu.
+func (a *leases) due(now time.Time) (s *Seat, wait time.Duration) {
 	for len(a.renewals) > 0 {
 		r := a.renewals[0]
 		if r.due.After(now) {
-			return nil, entry{}, r.due.Sub(now)
+			return nil, r.due.Sub(now)
 		}
 		a.renewals[0] = renewal{}
 		if a.renewals = a.renewals[1:]; r.seat.due.Equal(r.due) && !r.seat.gone {
-			return r.seat, r.seat.entry(), 0
+			return r.seat, 0
 		}
 	}
 	a.renewals = nil
-	return nil, entry{}, forever
+	return nil, forever
+}
+
+// change returns the first change of the tenant whose turn it is. The caller holds mu.
+func (a *leases) change() *Seat {
+	l := a.turns[0]
+	a.turns[0] = nil
+	a.turns = a.turns[1:]
+	s := l.changes[0]
+	l.changes[0] = nil
+	if l.changes = l.changes[1:]; len(l.changes) > 0 {
+		a.turns = append(a.turns, l)
+	} else {
+		delete(a.lines, s.ref.Tenant)
+	}
+	s.queued = false
+	return s
 }
 
 // entry is what a seat is to the engine at one moment.
@@ -104,12 +145,11 @@ type entry struct {
 	gone       bool
 }
 
-func (s *Seat) entry() entry { return entry{s.user, s.info, s.gone} }
-
 // told notes that the engine was told of s at now.
 func (a *leases) told(s *Seat, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	s.known = true
 	if s.gone {
 		return
 	}
@@ -117,75 +157,15 @@ func (a *leases) told(s *Seat, now time.Time) {
 	a.renewals = append(a.renewals, renewal{s, s.due})
 }
 
-// failed puts s, of which the engine was not told, before all others: of two seats of one connection on one channel the later one must be told last.
+// failed puts s, of which nobody knows whether the engine was told, before all others of its tenant: of two seats of one connection on one channel the later one must be told last.
 func (a *leases) failed(s *Seat) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	s.known = true
 	if s.queued { // it changed meanwhile, and stands at its new place: nothing of its connection can be behind that
 		return
 	}
 	s.queued = true
-	a.changes = append([]*Seat{s}, a.changes...)
-}
-
-const (
-	// retry is how long an engine that did not take a change is left alone.
-	retry = time.Second
-	// farewell is how long what has left at the end of a node is still told to the engine.
-	farewell = time.Second
-	forever  = time.Hour
-)
-
-// keep tells the engine of this node's members, one after the other, until ctx ends and everybody who left is told of.
-func (p *Presence) keep(ctx context.Context) {
-	repeat(ctx, p.leases.wake, func() time.Duration { return p.leases.work(ctx, p.store) })
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
-	defer cancel()
-	p.leases.work(last, p.store)
-}
-
-// work tells the engine all that is to be told now, and returns when there may be more.
-func (a *leases) work(ctx context.Context, s Store) time.Duration {
-	for ctx.Err() == nil {
-		l, e, wait := a.next(time.Now())
-		if l == nil {
-			return wait
-		}
-		if err := put(ctx, s, key(l.ref, l.connection), e); err != nil {
-			a.failed(l)
-			return retry
-		}
-		a.told(l, time.Now())
-	}
-	return 0
-}
-
-func put(ctx context.Context, s Store, key string, e entry) error {
-	if e.gone {
-		return s.Put(ctx, key, nil, -1)
-	}
-	return s.Put(ctx, key, write(e.user, e.info), Lease)
-}
-
-// repeat calls f when it asked to be called, and when there is a signal, until ctx ends.
-func repeat(ctx context.Context, wake <-chan struct{}, f func() time.Duration) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-wake:
-		case <-timer.C:
-		}
-		timer.Reset(f())
-	}
-}
-
-// signal leaves one word in c, where there is none yet.
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
+	l := a.line(s.ref.Tenant)
+	l.changes = append([]*Seat{s}, l.changes...)
 }

@@ -181,6 +181,7 @@ func TestNothingIsKnownBeforeTheEngineHasTold(t *testing.T) {
 type cut struct {
 	presence.Store
 	away atomic.Bool
+	slow time.Duration // what it takes for each
 	puts atomic.Int64
 }
 
@@ -188,6 +189,7 @@ func (c *cut) Put(ctx context.Context, key string, value []byte, ttl time.Durati
 	if c.away.Load() {
 		return errors.New("it is away")
 	}
+	time.Sleep(c.slow)
 	c.puts.Add(1)
 	return c.Store.Put(ctx, key, value, ttl)
 }
@@ -236,6 +238,48 @@ func TestRenewalsAreCounted(t *testing.T) {
 		if got := store.puts.Load(); got != 4*members {
 			t.Errorf("%d members were renewed %d times in four turns, want %d", members, got, 4*members)
 		}
+	})
+}
+
+// An engine takes a millisecond for each change, and acme's clients make more than that. Who comes to globex's channel is heard of soon, and who is there stays.
+func TestATenantsStormKeepsNoOtherTenantWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		engine := memory.New()
+		a := start(t, engine, &cut{Store: engine.State(), slow: time.Millisecond})
+		second := engine.Node()
+		b := start(t, second, second.State())
+		a.enter(other, "ana", "c_a")
+		time.Sleep(10 * time.Millisecond)
+		for i := range 10_000 {
+			a.enter(room, "mallory", fmt.Sprint("c_", i))
+		}
+		a.enter(other, "bob", "c_b")
+		time.Sleep(10 * time.Millisecond)
+		b.lists(other, "ana/c_a", "bob/c_b")
+		ends := time.Now().Add(2 * presence.Lease)
+		for i := 0; time.Now().Before(ends); i++ {
+			a.enter(room, "mallory", fmt.Sprint("c_more_", i))
+			time.Sleep(time.Millisecond)
+		}
+		b.lists(other, "ana/c_a", "bob/c_b")
+	})
+}
+
+func TestWhoCameAndLeftAtOnceIsNoMatterForTheEngine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		engine := memory.New()
+		store := &cut{Store: engine.State(), slow: time.Millisecond}
+		n := start(t, engine, store)
+		for range 1000 {
+			n.Leave(n.enter(room, "ana", "c_a"))
+		}
+		time.Sleep(2 * time.Second)
+		if got := store.puts.Load(); got > 2 {
+			t.Errorf("the engine was told %d times of somebody who came and left at once, want at most twice", got)
+		}
+		n.lists(room, "ana/c_a")
+		time.Sleep(presence.Grace)
+		n.lists(room)
 	})
 }
 
