@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -110,6 +111,22 @@ func TestAReceiverThatFailsTwice(t *testing.T) {
 		}
 		if log := h.log.String(); strings.Count(log, "webhook.failed") != 1 || strings.Count(log, "webhook.recovered") != 1 || strings.Contains(log, "/hook") {
 			t.Errorf("want one line of each, and no path of the address: %s", log)
+		}
+	})
+}
+
+// A receiver that cannot make up its mind fills no log.
+func TestAReceiverThatFlutters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &receiver{t: t, reply: func(n int, _ *http.Request) (*http.Response, error) { return status([]int{500, 200}[n%2]), nil }}
+		h := open(t, acme(t, v))
+		for range 1000 {
+			h.publish("acme", "room:1", "1")
+			time.Sleep(webhook.Linger + 10*time.Millisecond)
+		}
+		time.Sleep(time.Minute)
+		if requests, lines := len(v.requests()), strings.Count(h.log.String(), "\n"); requests < 300 || lines > 70 {
+			t.Errorf("%d requests made %d lines in a minute, want one a second", requests, lines)
 		}
 	})
 }
@@ -276,7 +293,7 @@ func TestAStormWhileTheReceiverIsDown(t *testing.T) {
 		if h.counted().largest > webhook.QueueEvents || h.counted().heaviest > webhook.QueueBytes || h.counted().events != 0 || h.counted().bytes != 0 {
 			t.Errorf("%d events of %d bytes waited, now %d of %d", h.counted().largest, h.counted().heaviest, h.counted().events, h.counted().bytes)
 		}
-		next, lost, last := 0, 0, ""
+		next, lost, last, number := 0, 0, "", 0
 		for _, r := range v.requests() {
 			if r.at.Sub(begin) < 10*time.Minute {
 				continue
@@ -285,6 +302,7 @@ func TestAStormWhileTheReceiverIsDown(t *testing.T) {
 				t.Errorf("a batch has %d events", len(r.events))
 			}
 			for _, e := range r.events {
+				number, _ = strconv.Atoi(e.ID[strings.LastIndex(e.ID, "-")+1:])
 				switch last = e.Subject; {
 				case e.Type == "portcullis.events.lost":
 					lost += int(e.Data["count"].(float64))
@@ -294,6 +312,9 @@ func TestAStormWhileTheReceiverIsDown(t *testing.T) {
 					t.Fatalf("got %s behind %d events and %d lost", e.Subject, next, lost)
 				}
 			}
+		}
+		if number != storm {
+			t.Errorf("the last event has number %d, want %d: the numbers of what is lost are missing", number, storm)
 		}
 		if next+lost != storm || last != "room:last" || lost == 0 || h.counted().lost[webhook.QueueFull] != lost {
 			t.Errorf("got %d events and %d lost, the last one %q, want %d together; counted %v", next, lost, last, storm, h.counted().lost)

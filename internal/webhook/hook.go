@@ -37,7 +37,8 @@ type hook struct {
 	queue    *queue
 	observer Observer
 	log      *slog.Logger
-	lines    *limit.Lines
+	turns    *limit.Lines    // of the lines that it fails and delivers again: a receiver decides how often
+	lines    *limit.Lines    // of those about losses
 	hurry    <-chan struct{} // closed when the node is about to end
 
 	setting atomic.Pointer[setting]
@@ -155,24 +156,30 @@ func (h *hook) rest(ctx context.Context, a answer) {
 // tell counts failures in a row, and tells the operator when they begin and end, and what was lost meanwhile.
 func (h *hook) tell(a answer) {
 	s := h.setting.Load()
-	if a.result == Taken {
-		if h.failures > 0 {
-			h.line(slog.LevelInfo, "a webhook delivers again", "webhook.recovered", s, slog.Int("failures", h.failures), slog.Int64("failed_for_ms", time.Since(h.failing).Milliseconds()))
-		}
-		h.failures = 0
-	} else {
+	switch {
+	case a.result != Taken:
 		if h.failures++; h.failures == 1 {
 			h.failing = time.Now()
-			h.line(slog.LevelWarn, "a webhook fails; it is tried again", "webhook.failed", s, slog.String("result", string(a.result)), slog.String("detail", a.detail))
+			h.turn(slog.LevelWarn, "a webhook fails", "webhook.failed", s, slog.String("result", string(a.result)), slog.String("detail", a.detail))
 		}
-		if a.result == Ended {
-			h.line(slog.LevelError, "a webhook's receiver is gone: it is told nothing until the configuration is taken anew; take the webhook out of it", "webhook.gone", s)
-		}
+	case h.failures > 0:
+		h.turn(slog.LevelInfo, "a webhook delivers again", "webhook.recovered", s, slog.Int("failures", h.failures), slog.Int64("failed_for_ms", time.Since(h.failing).Milliseconds()))
+		h.failures = 0
+	}
+	if a.result == Ended {
+		h.line(slog.LevelError, "a webhook's receiver is gone: it is told nothing until the configuration is taken anew; take the webhook out of it", "webhook.gone", s)
 	}
 	if _, ok := h.lines.Next(time.Now()); ok {
 		if n := h.queue.losses(); n > 0 {
 			h.line(slog.LevelWarn, "a webhook lost events; the receiver is told how many", "webhook.lost", s, slog.Uint64("events", n))
 		}
+	}
+}
+
+// turn writes a line that a receiver could cause as often as it likes.
+func (h *hook) turn(level slog.Level, text, event string, s *setting, more ...slog.Attr) {
+	if suppressed, ok := h.turns.Next(time.Now()); ok {
+		h.line(level, text, event, s, append(more, slog.Int64("suppressed", suppressed))...)
 	}
 }
 

@@ -107,7 +107,7 @@ func (h *Hooks) set(k key, o origin, s *setting) *hook {
 	}
 	known := &hook{
 		tenant: k.tenant, origin: o, queue: newQueue(rand.Text()[:12], h.store, h.config.Observer), observer: h.config.Observer, log: h.config.Log,
-		lines: limit.NewLines(1), hurry: h.hurry,
+		turns: limit.NewLines(1), lines: limit.NewLines(1), hurry: h.hurry,
 	}
 	known.setting.Store(s)
 	h.hooks[k] = known
