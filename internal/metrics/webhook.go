@@ -7,13 +7,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"portcullis/internal/webhook"
+	"portcullis/internal/webhook/courier"
 )
 
 // webhookObserver implements [webhook.Observer]. The addresses are the tenants', so no label has them; the log names a receiver that fails.
 type webhookObserver struct {
 	happened  counters[webhook.Kind]
 	lost      counters[webhook.Loss]
-	requests  counters[webhook.Result]
+	requests  counters[courier.Result]
 	durations prometheus.Histogram
 	underWay  prometheus.Gauge
 	events    prometheus.Gauge
@@ -21,14 +22,14 @@ type webhookObserver struct {
 }
 
 func newWebhooks(f promauto.Factory) webhookObserver {
-	kinds, losses, results := make(rows[webhook.Kind]), make(rows[webhook.Loss]), make(rows[webhook.Result])
+	kinds, losses, results := make(rows[webhook.Kind]), make(rows[webhook.Loss]), make(rows[courier.Result])
 	for _, k := range webhook.Kinds {
 		kinds.row(k, string(k))
 	}
 	for _, l := range webhook.Losses {
 		losses.row(l, string(l))
 	}
-	for _, r := range webhook.Results {
+	for _, r := range courier.Results {
 		results.row(r, string(r))
 	}
 	return webhookObserver{
@@ -59,7 +60,7 @@ func (o *webhookObserver) Happened(k webhook.Kind) { o.happened.of(k).Inc() }
 func (o *webhookObserver) Lost(why webhook.Loss, events int) { o.lost.of(why).Add(float64(events)) }
 
 // Requested implements [webhook.Observer].
-func (o *webhookObserver) Requested(r webhook.Result, took time.Duration) {
+func (o *webhookObserver) Requested(r courier.Result, took time.Duration) {
 	o.requests.of(r).Inc()
 	o.durations.Observe(took.Seconds())
 }

@@ -19,6 +19,7 @@ import (
 	"portcullis/internal/session"
 	"portcullis/internal/tenant"
 	"portcullis/internal/webhook"
+	"portcullis/internal/webhook/courier"
 )
 
 // nothing is a session's observer that hears nothing.
@@ -106,7 +107,7 @@ func TestAReceiverThatFailsTwice(t *testing.T) {
 		if got[3].id == got[0].id || got[3].events[0].Subject != "room:2" {
 			t.Errorf("got %+v, want room:2 in a batch of its own", got[3])
 		}
-		if h.counted().requests[webhook.Failed] != 1 || h.counted().requests[webhook.Unreachable] != 1 || h.counted().requests[webhook.Taken] != 2 || h.counted().events != 0 || h.counted().bytes != 0 || h.counted().most != 1 {
+		if h.counted().requests[courier.Failed] != 1 || h.counted().requests[courier.Unreachable] != 1 || h.counted().requests[courier.Taken] != 2 || h.counted().events != 0 || h.counted().bytes != 0 || h.counted().most != 1 {
 			t.Errorf("got %+v", h.counted())
 		}
 		if log := h.log.String(); strings.Count(log, "webhook.failed") != 1 || strings.Count(log, "webhook.recovered") != 1 || strings.Contains(log, "/hook") {
@@ -174,7 +175,7 @@ func TestPausesGrow(t *testing.T) {
 
 // A receiver that will not have a batch loses it, and is told how much it lost before the next event. It is not asked again for the same.
 func TestARefusedBatchIsGivenUpAndTold(t *testing.T) {
-	for code, want := range map[int]webhook.Result{400: webhook.Denied, 401: webhook.Denied, 404: webhook.Denied, 302: webhook.Redirected, 307: webhook.Redirected} {
+	for code, want := range map[int]courier.Result{400: courier.Denied, 401: courier.Denied, 404: courier.Denied, 302: courier.Redirected, 307: courier.Redirected} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				v := &receiver{t: t, reply: codes(code)}
@@ -362,7 +363,7 @@ func TestTenantsAreApart(t *testing.T) {
 			t.Errorf("got %d requests, want one for each tenant, at once", got)
 		}
 		time.Sleep(6 * time.Second)
-		if h.counted().requests[webhook.TimedOut] == 0 {
+		if h.counted().requests[courier.TimedOut] == 0 {
 			t.Errorf("got %v, want a request that took too long", h.counted().requests)
 		}
 	})
@@ -418,7 +419,7 @@ func TestWhatCannotBeDeliveredAtTheEndIsCounted(t *testing.T) {
 		h.publish("acme", "room:1", "1")
 		h.stop()
 		h.Flush(t.Context()) // and nobody waits for hooks that have ended
-		if h.counted().lost[webhook.Shutdown] != 4 || h.counted().events != 0 || h.counted().requests[webhook.Cancelled] != 1 || !strings.Contains(h.log.String(), `"events":4`) {
+		if h.counted().lost[webhook.Shutdown] != 4 || h.counted().events != 0 || h.counted().requests[courier.Cancelled] != 1 || !strings.Contains(h.log.String(), `"events":4`) {
 			t.Errorf("got %+v, log %s", h.counted(), h.log)
 		}
 	})

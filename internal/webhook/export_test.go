@@ -17,7 +17,7 @@ const (
 func (s *Settings) Through(t http.RoundTripper) *Settings {
 	for _, all := range s.tenants {
 		for _, one := range all {
-			one.client.Transport = t
+			one.courier = one.courier.With(t)
 		}
 	}
 	return s

@@ -26,6 +26,7 @@ import (
 	"portcullis/internal/message"
 	"portcullis/internal/tenant"
 	"portcullis/internal/webhook"
+	"portcullis/internal/webhook/courier"
 )
 
 // The key of acme's secret, and of another one.
@@ -139,7 +140,7 @@ type tally struct {
 type numbers struct {
 	happened       map[webhook.Kind]int
 	lost           map[webhook.Loss]int
-	requests       map[webhook.Result]int
+	requests       map[courier.Result]int
 	underWay, most int
 	events, bytes  int
 	largest        int // of events
@@ -149,7 +150,7 @@ type numbers struct {
 func (c *tally) Happened(k webhook.Kind) { c.do(func() { c.happened[k]++ }) }
 
 func (c *tally) Lost(why webhook.Loss, n int)                { c.do(func() { c.lost[why] += n }) }
-func (c *tally) Requested(r webhook.Result, _ time.Duration) { c.do(func() { c.requests[r]++ }) }
+func (c *tally) Requested(r courier.Result, _ time.Duration) { c.do(func() { c.requests[r]++ }) }
 
 func (c *tally) UnderWay(n int) {
 	c.do(func() { c.underWay += n; c.most = max(c.most, c.underWay) })
@@ -207,7 +208,7 @@ func (b *lockedBuffer) String() string {
 
 // open runs the hooks of these settings until the test, or stop, ends them.
 func open(t testing.TB, s *webhook.Settings) *house {
-	h := &house{t: t, log: new(lockedBuffer), tally: &tally{numbers: numbers{happened: make(map[webhook.Kind]int), lost: make(map[webhook.Loss]int), requests: make(map[webhook.Result]int)}}}
+	h := &house{t: t, log: new(lockedBuffer), tally: &tally{numbers: numbers{happened: make(map[webhook.Kind]int), lost: make(map[webhook.Loss]int), requests: make(map[courier.Result]int)}}}
 	h.Hooks = webhook.New(webhook.Config{Node: "n_1", Observer: h.tally, Log: slog.New(slog.NewJSONHandler(h.log, nil))})
 	h.Set(s)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -11,6 +11,7 @@ import (
 
 	"portcullis/internal/limit"
 	"portcullis/internal/tenant"
+	"portcullis/internal/webhook/courier"
 )
 
 const (
@@ -61,10 +62,10 @@ func (h *hook) run(ctx context.Context) {
 
 // send sends a batch once, and reports whether it is to be sent again. Otherwise it is done.
 func (h *hook) send(ctx context.Context, b *batch) (again bool) {
-	a := h.post(ctx, h.setting.Load(), b)
-	why := a.loss()
+	a := h.post(ctx, h.setting.Load().courier, b)
+	why := lossOf(a.Result)
 	switch {
-	case a.result == Taken, why != "":
+	case a.Result == courier.Taken, why != "":
 	case ctx.Err() != nil:
 		why = h.why(ctx)
 	case time.Since(b.begun) > keepFor:
@@ -86,7 +87,7 @@ func (h *hook) send(ctx context.Context, b *batch) (again bool) {
 		return false
 	}
 	h.tell(a)
-	if a.result != Taken {
+	if a.Result != courier.Taken {
 		h.rest(ctx, a)
 	}
 	return false
@@ -97,7 +98,7 @@ func (h *hook) over(ctx context.Context) {
 	why := h.why(ctx)
 	h.queue.stop(why)
 	s := h.setting.Load()
-	s.client.CloseIdleConnections()
+	s.courier.Rest()
 	if n := h.queue.losses(); n > 0 {
 		h.line(slog.LevelWarn, "a webhook ended with events that its receiver did not get", "webhook.lost", s, slog.Uint64("events", n), slog.String("reason", string(why)))
 	}
@@ -137,9 +138,9 @@ func (h *hook) hurried() bool {
 }
 
 // rest waits before the next request, as long as the receiver asks for and a part of a bound that grows.
-func (h *hook) rest(ctx context.Context, a answer) {
+func (h *hook) rest(ctx context.Context, a courier.Answer) {
 	bound := min(longestPause, firstPause<<min(h.failures-1, 16))
-	pause := min(a.after, longestAsked) + rand.N(bound) //nolint:gosec // a pause is no secret
+	pause := min(a.After, longestAsked) + rand.N(bound) //nolint:gosec // a pause is no secret
 	hurry := h.hurry
 	if h.hurried() {
 		pause, hurry = min(pause, lastPause), nil
@@ -154,19 +155,19 @@ func (h *hook) rest(ctx context.Context, a answer) {
 }
 
 // tell counts failures in a row, and tells the operator when they begin and end, and what was lost meanwhile.
-func (h *hook) tell(a answer) {
+func (h *hook) tell(a courier.Answer) {
 	s := h.setting.Load()
 	switch {
-	case a.result != Taken:
+	case a.Result != courier.Taken:
 		if h.failures++; h.failures == 1 {
 			h.failing = time.Now()
-			h.turn(slog.LevelWarn, "a webhook fails", "webhook.failed", s, slog.String("result", string(a.result)), slog.String("detail", a.detail))
+			h.turn(slog.LevelWarn, "a webhook fails", "webhook.failed", s, slog.String("result", string(a.Result)), slog.String("detail", a.Detail))
 		}
 	case h.failures > 0:
 		h.turn(slog.LevelInfo, "a webhook delivers again", "webhook.recovered", s, slog.Int("failures", h.failures), slog.Int64("failed_for_ms", time.Since(h.failing).Milliseconds()))
 		h.failures = 0
 	}
-	if a.result == Ended {
+	if a.Result == courier.Ended {
 		h.line(slog.LevelError, "a webhook's receiver is gone: it is told nothing until the configuration is taken anew; take the webhook out of it", "webhook.gone", s)
 	}
 	if _, ok := h.lines.Next(time.Now()); ok {
@@ -185,7 +186,7 @@ func (h *hook) turn(level slog.Level, text, event string, s *setting, more ...sl
 
 // line writes one line. No event stands in it, no answer, and of the address the host alone: some paths and queries are keys.
 func (h *hook) line(level slog.Level, text, event string, s *setting, more ...slog.Attr) {
-	h.log.LogAttrs(context.Background(), level, text, append([]slog.Attr{slog.String("event", event), slog.String("tenant", h.tenant.String()), slog.String("webhook", s.place), slog.String("host", s.host)}, more...)...)
+	h.log.LogAttrs(context.Background(), level, text, append([]slog.Attr{slog.String("event", event), slog.String("tenant", h.tenant.String()), slog.String("webhook", s.place), slog.String("host", s.courier.Host())}, more...)...)
 }
 
 // why is why a hook ended whose context did.

@@ -101,7 +101,7 @@ func (h *Hooks) Set(s *Settings) {
 // set gives a hook its settings, and makes it where there is none. The caller holds mu.
 func (h *Hooks) set(k key, o origin, s *setting) *hook {
 	if known := h.hooks[k]; known != nil {
-		known.setting.Swap(s).client.CloseIdleConnections()
+		known.setting.Swap(s).courier.Rest()
 		known.queue.resume()
 		return known
 	}

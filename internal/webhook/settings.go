@@ -1,18 +1,16 @@
 package webhook
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 	"os"
 	"time"
 
 	"portcullis/internal/channel"
 	"portcullis/internal/config"
 	"portcullis/internal/tenant"
+	"portcullis/internal/webhook/courier"
 )
 
 // Settings are the hooks of all tenants, as a configuration has them.
@@ -22,13 +20,10 @@ type Settings struct{ tenants map[tenant.ID][]*setting }
 type setting struct {
 	url      string
 	place    string // in the tenant's file, for the log
-	host     string
 	kinds    []Kind
 	channels []channel.Pattern // none is all
 	payload  bool
-	keys     []config.SigningKey
-	timeout  time.Duration
-	client   *http.Client
+	courier  *courier.Courier
 }
 
 // Read reads the hooks of a configuration, and the files that they name. It connects to nobody. Without an error among the problems there are settings.
@@ -56,13 +51,8 @@ func Read(c *config.Config) (*Settings, []config.Problem) {
 
 func read(t *config.Tenant, path string, w *config.Webhook) (s *setting, problems []config.Problem) {
 	fail := func(key string, err error) { problems = append(problems, t.Problem(path+"."+key, "%v", err)) }
-	s = &setting{url: w.URL, place: path, payload: w.Payload, timeout: time.Duration(w.Timeout)}
-	u, err := url.Parse(w.URL)
-	if err != nil {
-		fail("url", errors.New("is no address"))
-		return s, problems
-	}
-	s.host = u.Host
+	s = &setting{url: w.URL, place: path, payload: w.Payload}
+	to := courier.Config{URL: w.URL, Timeout: time.Duration(w.Timeout)}
 	for _, e := range w.Events {
 		s.kinds = append(s.kinds, Kind(e))
 	}
@@ -84,13 +74,15 @@ func read(t *config.Tenant, path string, w *config.Webhook) (s *setting, problem
 		if err != nil {
 			fail(f.key, err)
 		}
-		s.keys = append(s.keys, key)
+		to.Keys = append(to.Keys, key)
 	}
-	roots, err := authorities(string(w.AuthoritiesFile))
-	if err != nil {
+	var err error
+	if to.Roots, err = authorities(string(w.AuthoritiesFile)); err != nil {
 		fail("authorities_file", err)
 	}
-	s.client = newClient(roots)
+	if s.courier, err = courier.New(to); err != nil {
+		fail("url", err)
+	}
 	return s, problems
 }
 
@@ -108,31 +100,6 @@ func authorities(file string) (*x509.CertPool, error) {
 		return nil, fmt.Errorf("%s holds no certificate; put in the PEM of the authority that signed the receiver's", file)
 	}
 	return roots, nil
-}
-
-const (
-	// maxHeaders and maxAnswer are how much of an answer is read: nobody looks at it, and a whole one lets the connection serve the next request.
-	maxHeaders = 16 << 10
-	maxAnswer  = 4 << 10
-	// answerBy is how long the rest of an answer may take once its status is there.
-	answerBy = 500 * time.Millisecond
-	// idle is how long a connection waits for the next batch.
-	idle = 30 * time.Second
-)
-
-// newClient returns a client of one hook's own. It follows no redirect: where events go is the operator's choice alone.
-func newClient(roots *x509.CertPool) *http.Client {
-	return &http.Client{
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
-			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
-			DisableCompression:     true, // a small answer must not become a large one
-			MaxIdleConnsPerHost:    1,
-			IdleConnTimeout:        idle,
-			MaxResponseHeaderBytes: maxHeaders,
-		},
-	}
 }
 
 // wants reports whether a hook is told of a channel; the zero Name is none.

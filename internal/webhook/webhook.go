@@ -9,7 +9,11 @@
 // as an event of its own, at the place in the order where it is missing.
 package webhook
 
-import "time"
+import (
+	"time"
+
+	"portcullis/internal/webhook/courier"
+)
 
 // Kind is what happened, as configurations name it. The set is closed: it is a metric label.
 type Kind string
@@ -44,25 +48,6 @@ const (
 // Losses lists every loss, for label sets that are created at zero.
 var Losses = []Loss{QueueFull, Refused, Expired, Gone, Removed, Shutdown}
 
-// Result is what became of one request. The set is closed: it is a metric label.
-type Result string
-
-// The results.
-const (
-	Taken       Result = "ok"
-	Throttled   Result = "throttled"   // 408, 429: later
-	Failed      Result = "failed"      // 5xx: later
-	TimedOut    Result = "timeout"     // no answer in time: later
-	Unreachable Result = "unreachable" // no connection, no TLS, or no HTTP: later
-	Redirected  Result = "redirected"  // 3xx, which is not followed: never
-	Denied      Result = "refused"     // 4xx: never
-	Ended       Result = "gone"        // 410: never, and nothing more
-	Cancelled   Result = "cancelled"   // the hook was removed, or the node ended, meanwhile
-)
-
-// Results lists every result, for label sets that are created at zero.
-var Results = []Result{Taken, Throttled, Failed, TimedOut, Unreachable, Redirected, Denied, Ended, Cancelled}
-
 // Observer hears what hooks do. Its methods must not wait.
 type Observer interface {
 	// Happened is one event for one hook, whether it finds room in its queue or not.
@@ -70,7 +55,7 @@ type Observer interface {
 	// Lost is events that never reached a receiver.
 	Lost(why Loss, events int)
 	// Requested is a request that ended. Under way are so many more or less.
-	Requested(r Result, took time.Duration)
+	Requested(r courier.Result, took time.Duration)
 	UnderWay(change int)
 	// Waiting is so many more or fewer events, of so many bytes, that wait to be taken.
 	Waiting(events, bytes int)
