@@ -22,8 +22,15 @@ type said struct {
 	ID                                            int
 	From                                          struct{ User, Connection string }
 	Data                                          json.RawMessage
+	Member                                        member
+	Members                                       []member
+	Count                                         int
+	Told                                          bool
 	raw                                           string
 }
+
+// member is somebody who is on a channel.
+type member struct{ User, Connection string }
 
 // client is a connection, and what the test knows about it.
 type client struct {
@@ -38,8 +45,9 @@ type client struct {
 	frames     chan said // closed behind the last, when the connection has ended
 	code       int       // of the end
 
-	hears map[string]int // as its own frames say, in their order; from which publication on
-	heard map[int]bool   // publications
+	sees  map[string]bool // channels where it hears of joins and leaves, as its own frames say
+	hears map[string]int  // as its own frames say, in their order; from which publication on
+	heard map[int]bool    // publications
 }
 
 // grant narrows a token (RFC 9396).
@@ -105,7 +113,7 @@ func (h *house) dial(c *client, ticket string) error {
 		}
 		return fmt.Errorf("%s of %s does not get in: %d, %w", c.user, c.party.id, status, err)
 	}
-	c.ws, c.frames, c.hears, c.heard = ws, make(chan said, 4096), make(map[string]int), make(map[int]bool)
+	c.ws, c.frames, c.hears, c.heard, c.sees = ws, make(chan said, 4096), make(map[string]int), make(map[int]bool), make(map[string]bool)
 	go c.read()
 	return nil
 }
@@ -164,6 +172,9 @@ func (l *live) take(c *client, s said) error {
 			return fmt.Errorf("%s of %s lost %s, which the rules allow", c.user, c.party.id, s.Channel)
 		}
 		delete(c.hears, s.Channel)
+		delete(c.sees, s.Channel)
+	case "join", "leave", "join_leave":
+		return l.attends(c, s)
 	case "ok", "error", "welcome":
 	default:
 		return fmt.Errorf("%s of %s was told %s", c.user, c.party.id, s.raw)

@@ -96,8 +96,10 @@ func (l *live) act() error {
 		return l.subscribe(c)
 	case n < 68:
 		return l.unsubscribe(c)
-	case n < 78:
+	case n < 74:
 		return l.echo(c)
+	case n < 78:
+		return l.presence(c)
 	case n < 84:
 		return l.refresh(c)
 	case n < 86:
@@ -142,6 +144,7 @@ func (l *live) enter(c *client, ticket string) error {
 		return fmt.Errorf("%s of %s is welcomed as %s", c.user, c.party.id, s.raw)
 	}
 	c.connection = s.Connection
+	c.party.connections[c.connection] = c.user
 	return nil
 }
 
@@ -216,16 +219,23 @@ func (l *live) echo(c *client) error {
 
 func (l *live) subscribe(c *client) error {
 	name := l.channel()
-	want := c.forbidden("subscribe", name)
+	b, want := l.body("subscribe", name), c.forbidden("subscribe", name)
+	sees := l.chance.IntN(2) == 0
+	if b["join_leave"] = sees; sees && want == "" {
+		want = c.forbidden("presence", name)
+	}
 	if want == "" && c.listens(name) {
 		want = "already_subscribed"
 	}
 	// What is said behind the ok is heard, so the ok counts when it is read.
-	s, err := l.request(c, l.body("subscribe", name))
+	s, err := l.request(c, b)
 	if err != nil {
 		return err
 	}
 	if s.Type == "ok" {
+		if sees {
+			c.sees[name] = true
+		}
 		c.hears[name] = l.checked // what is on its way may come too
 	}
 	return verdict(c, "subscribe to "+name, s, want)
@@ -249,6 +259,7 @@ func (l *live) unsubscribe(c *client) error {
 func (l *live) leaves(c *client, names ...string) {
 	for _, name := range names {
 		delete(c.hears, name)
+		delete(c.sees, name)
 		for _, p := range l.publications[l.checked:] {
 			if p.name == name && p.hearers[c] {
 				p.hearers[c] = false
@@ -282,6 +293,13 @@ func (l *live) loses(c *client) error {
 			}
 		}
 		l.leaves(c, name)
+	}
+	for name := range c.sees {
+		for !c.may("presence", name) && c.sees[name] { // until it is told
+			if _, err := l.next(c, patience); err != nil {
+				return fmt.Errorf("%w; it should see no more who is on %s", err, name)
+			}
+		}
 	}
 	return nil
 }

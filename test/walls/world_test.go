@@ -35,6 +35,8 @@ type party struct {
 	rules  []rule
 	marks  []string // texts that are this tenant's alone, and must reach nobody else
 
+	connections map[string]string // that there ever were, and whose
+
 	revoked map[string]bool // ids of tokens and sessions, and users
 }
 
@@ -49,14 +51,14 @@ var (
 	segments = []string{"a", "b", "room", "ops", "ana"}
 	roles    = []string{"member", "guest", "boss"}
 	shared   = []string{"ana", "bob", "eve"}
-	verbs    = []string{"subscribe", "publish", "echo"}
+	verbs    = []string{"subscribe", "publish", "echo", "presence"}
 )
 
 func newWorld(seed uint64) *world {
 	w := &world{chance: rand.New(rand.NewPCG(seed, 4))}
 	for range 3 {
 		id := "tn" + w.word()
-		p := &party{id: id, issuer: authtest.New("https://" + id + ".example"), marks: []string{id}, revoked: make(map[string]bool)}
+		p := &party{id: id, issuer: authtest.New("https://" + id + ".example"), marks: []string{id}, revoked: make(map[string]bool), connections: make(map[string]string)}
 		p.users = append(slices.Clone(shared), w.newUser(p), w.newUser(p))
 		p.rules = w.rules(p)
 		w.parties = append(w.parties, p)
@@ -185,7 +187,7 @@ func (w *world) yaml(t *testing.T) string {
 		if p.keys == "" {
 			p.keys = p.issuer.WriteJWKS(t)
 		}
-		fmt.Fprintf(&b, "  - id: %s\n    issuers: [{issuer: %q, audience: portcullis, jwks_file: %q}]\n", p.id, p.issuer.URL, p.keys)
+		fmt.Fprintf(&b, "  - id: %s\n    issuers: [{issuer: %q, audience: portcullis, jwks_file: %q}]\n    channels: [{match: \"**\", presence: true}]\n", p.id, p.issuer.URL, p.keys)
 		b.WriteString("    limits: {connections_per_second: unlimited, connections_per_user: unlimited, messages_per_second: unlimited, messages_per_second_per_user: unlimited, " +
 			"messages_per_second_per_connection: unlimited, bytes_per_second: unlimited, bytes_per_second_per_connection: unlimited}\n    rules:\n")
 		for _, r := range p.rules {
