@@ -1,14 +1,19 @@
 package presence
 
 import (
+	"sync"
 	"time"
 
 	"portcullis/internal/message"
 	"portcullis/internal/wire"
 )
 
-// crowd is who is on one channel. Its owner holds the shard's lock.
+// crowd is who is on one channel. Whoever calls its methods holds mu, but for empty.
 type crowd struct {
+	using int // by so many at the moment; guarded by the shard's mu
+
+	// Guarded by mu.
+	mu      sync.Mutex
 	members map[string]*member // by connection
 	users   map[string]*user
 	most    int  // members that are listed; 0 while nobody of this node is among them, and so nobody to tell
@@ -31,6 +36,7 @@ func newCrowd() *crowd {
 	return &crowd{members: make(map[string]*member), users: make(map[string]*user)}
 }
 
+// empty is for whoever is the last to use it.
 func (c *crowd) empty() bool { return len(c.members) == 0 }
 
 // own returns the seat of a connection of this node that is there.
@@ -126,11 +132,8 @@ func (c *crowd) balance(n *wire.Notice) *wire.Notice {
 	return n
 }
 
-// list returns who is there, in no order; of more than most their number alone, and wherever joins and leaves are not told: what is listed is kept up to date by them. No crowd is one without members.
+// list returns who is there, in no order; of more than most their number alone, and wherever joins and leaves are not told: what is listed is kept up to date by them.
 func (c *crowd) list(most int) wire.Attendance {
-	if c == nil {
-		return wire.Attendance{Members: []message.Member{}}
-	}
 	l := wire.Attendance{Count: len(c.members)}
 	if l.Count > most || c.quiet {
 		return l

@@ -130,15 +130,28 @@ func (p *Presence) Members(ref channel.Ref, most int, f func(wire.Attendance)) b
 	if !p.current.Load() {
 		return false
 	}
-	s := p.shard(ref)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f(s.crowds[ref].list(most))
+	c := p.hold(ref)
+	defer p.release(ref, c)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f(c.list(most))
 	return true
 }
 
-// change does something to a channel's crowd, which there is only while it has members, and tells what comes of it.
+// change does something to a channel's crowd, and tells what comes of it.
 func (p *Presence) change(ref channel.Ref, do func(*crowd) *wire.Notice) {
+	c := p.hold(ref)
+	defer p.release(ref, c)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n := do(c); n != nil {
+		n.Channel = ref.Name.String()
+		p.tell(ref, n)
+	}
+}
+
+// hold returns a channel's crowd for somebody who will use it until release. The shard, which tenants share, is locked for the look alone.
+func (p *Presence) hold(ref channel.Ref) *crowd {
 	s := p.shard(ref)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -147,13 +160,17 @@ func (p *Presence) change(ref channel.Ref, do func(*crowd) *wire.Notice) {
 		c = newCrowd()
 		s.crowds[ref] = c
 	}
-	n := do(c)
-	if c.empty() {
+	c.using++
+	return c
+}
+
+// release lets go of a crowd, which is forgotten when nobody is in it and nobody uses it.
+func (p *Presence) release(ref channel.Ref, c *crowd) {
+	s := p.shard(ref)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.using--; c.using == 0 && c.empty() {
 		delete(s.crowds, ref)
-	}
-	if n != nil {
-		n.Channel = ref.Name.String()
-		p.tell(ref, n)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"portcullis/internal/auth"
 	"portcullis/internal/broker/memory"
+	"portcullis/internal/channel"
 	"portcullis/internal/message"
 	"portcullis/internal/presence"
 	"portcullis/internal/wire"
@@ -33,6 +34,9 @@ func TestAttendance(t *testing.T) {
 		time.Sleep(presence.Grace)
 		n.lists(room)
 		n.hears("acme join room:1 ana/c_1", `acme join room:1 bob/c_2{"name":"Bob"}`, `acme leave room:1 bob/c_2{"name":"Bob"}`, "acme leave room:1 ana/c_1")
+		if got := n.Crowds(); got != 0 {
+			t.Errorf("%d channels are remembered that nobody is on", got)
+		}
 		if entered, left := n.entered.Load(), n.left.Load(); entered != 2 || left != 2 {
 			t.Errorf("%d entered and %d left, want 2 each", entered, left)
 		}
@@ -262,6 +266,17 @@ func TestATenantsStormKeepsNoOtherTenantWaiting(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		b.lists(other, "ana/c_a", "bob/c_b")
+	})
+}
+
+// An answer is given while acme's channel is locked. Nothing that other tenants need is.
+func TestAnAnswerHoldsUpNoOtherTenant(t *testing.T) {
+	n := alone(t)
+	n.Members(room, most, func(wire.Attendance) {
+		for i := range 500 { // of which some share whatever acme's channel shares
+			of := channel.Ref{Tenant: other.Tenant, Name: channel.MustParse(fmt.Sprint("room:", i))}
+			n.Leave(n.enter(of, "ana", "c_a"))
+		}
 	})
 }
 
