@@ -43,6 +43,11 @@ type outcome struct {
 	}
 	Strict    bool
 	JoinLeave bool `json:"join_leave"`
+	Mute      bool
+	Key       string
+	Base64    []byte
+	Limit     int
+	Reverse   bool
 	Wants     string
 }
 
@@ -65,8 +70,14 @@ type reply struct {
 	Data      string
 	Time      int64
 	Expires   int64
+	Offset    uint64
+	Epoch     string
+	Duplicate bool
 	Recovered *bool
-	Reason    string
+	Replayed  int
+	Reason    wire.Unrecovered
+	Messages  []said
+	More      *bool
 	Code      wire.Code
 	Message   string
 	RetryMS   int64 `json:"retry_ms"`
@@ -74,10 +85,13 @@ type reply struct {
 }
 
 type said struct {
-	Channel string
-	Time    int64
-	From    message.Sender
-	Data    string
+	Channel  string
+	Offset   uint64
+	Previous uint64
+	Time     int64
+	From     message.Sender
+	Data     string
+	Base64   []byte
 }
 
 type notice struct {
@@ -90,10 +104,11 @@ type notice struct {
 	Member *message.Member
 	Told   bool
 	Count  int
+	Gap    *wire.Gap
 }
 
 func (n *notice) wire() *wire.Notice {
-	w := &wire.Notice{Kind: n.Kind, In: time.Duration(n.InMS) * time.Millisecond, Channel: n.Channel, Member: n.Member, Told: n.Told, Count: n.Count}
+	w := &wire.Notice{Kind: n.Kind, In: time.Duration(n.InMS) * time.Millisecond, Channel: n.Channel, Member: n.Member, Told: n.Told, Count: n.Count, Gap: n.Gap}
 	if n.Code != "" {
 		w.Fault = &wire.Fault{Code: n.Code, Message: n.Message}
 	}
@@ -148,7 +163,9 @@ func check(t *testing.T, want outcome, r wire.Request, fault *wire.Fault) {
 	if want.Since != nil {
 		since = &message.Position{Offset: want.Since.Offset, Epoch: want.Since.Epoch}
 	}
-	if r.Verb != want.Verb || r.Strict != want.Strict || r.JoinLeave != want.JoinLeave || r.Wants != want.Wants || !reflect.DeepEqual(r.Since, since) || want.Data != nil && string(r.Data) != *want.Data {
+	if r.Verb != want.Verb || r.Strict != want.Strict || r.JoinLeave != want.JoinLeave || r.Mute != want.Mute || r.Key != want.Key || r.Limit != want.Limit || r.Reverse != want.Reverse ||
+		r.Binary != (want.Base64 != nil) || want.Base64 != nil && string(r.Data) != string(want.Base64) || r.Wants != want.Wants || !reflect.DeepEqual(r.Since, since) ||
+		want.Data != nil && string(r.Data) != *want.Data {
 		t.Errorf("got %+v with data %s, want %+v with %v", r, r.Data, want, want.Data)
 	}
 }
@@ -205,9 +222,16 @@ func (w *welcome) wire() *wire.Welcome {
 }
 
 func (r *reply) wire() *wire.Reply {
-	w := &wire.Reply{Verb: r.Verb, ID: r.ID, Channel: r.Channel, Data: []byte(r.Data), Opcode: wire.Text, Time: time.UnixMilli(r.Time), Expires: time.UnixMilli(r.Expires), Presence: r.Presence}
+	w := &wire.Reply{Verb: r.Verb, ID: r.ID, Channel: r.Channel, Data: []byte(r.Data), Opcode: wire.Text, Time: time.UnixMilli(r.Time), Expires: time.UnixMilli(r.Expires), Presence: r.Presence,
+		Position: message.Position{Offset: r.Offset, Epoch: r.Epoch}, Duplicate: r.Duplicate}
 	if r.Recovered != nil {
-		w.Recovery = &wire.Recovery{Recovered: *r.Recovered, Reason: r.Reason}
+		w.Recovery = &wire.Recovery{Recovered: *r.Recovered, Replayed: r.Replayed, Reason: r.Reason}
+	}
+	if r.More != nil {
+		w.Page = &wire.Page{More: *r.More}
+		for i := range r.Messages {
+			w.Page.Messages = append(w.Page.Messages, *r.Messages[i].wire())
+		}
 	}
 	if r.Code != "" {
 		w.Fault = &wire.Fault{Code: r.Code, Message: r.Message, Retry: time.Duration(r.RetryMS) * time.Millisecond}
@@ -216,7 +240,12 @@ func (r *reply) wire() *wire.Reply {
 }
 
 func (s *said) wire() *message.Message {
-	return &message.Message{
-		Channel: channel.Ref{Name: channel.MustParse(s.Channel)}, From: s.From, Time: time.UnixMilli(s.Time), Data: []byte(s.Data),
+	m := &message.Message{From: s.From, Time: time.UnixMilli(s.Time), Data: []byte(s.Data), Position: message.Position{Offset: s.Offset}, Previous: s.Previous}
+	if s.Channel != "" { // a page of history has it once
+		m.Channel.Name = channel.MustParse(s.Channel)
 	}
+	if s.Base64 != nil {
+		m.Data, m.Binary = s.Base64, true
+	}
+	return m
 }

@@ -233,6 +233,10 @@ type hubObserver struct{}
 func (hubObserver) Decided(acl.Action, acl.Decision)                               {}
 func (hubObserver) Denied(*auth.Principal, acl.Action, channel.Name, acl.Decision) {}
 func (hubObserver) Unsubscribed(hub.Ending)                                        {}
+func (hubObserver) Recovered(wire.Unrecovered, int)                                {}
+func (hubObserver) Read(int)                                                       {}
+func (hubObserver) Caught(int, int)                                                {}
+func (hubObserver) Gap(wire.GapReason, int)                                        {}
 func (hubObserver) Delivered(*hub.Batch)                                           {}
 func (hubObserver) Subscriptions(int)                                              {}
 func (hubObserver) Members(int)                                                    {}

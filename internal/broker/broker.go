@@ -21,6 +21,8 @@ var (
 	// ErrUnavailable is returned while the engine is not reached: before the sink heard Up, and between Down and Up. Interest
 	// alone works then: it is remembered.
 	ErrUnavailable = errors.New("the engine is not reached")
+	// ErrConflict is returned for a publication whose ID another one had, with other data.
+	ErrConflict = errors.New("another message was published with this id")
 )
 
 // Broker is an engine. All methods but Run may be called concurrently, before, while and after Run runs.
@@ -30,7 +32,10 @@ var (
 type Broker interface {
 	// Publish hands m to the engine and returns once the engine has it, with the position that it gave: the zero
 	// Position where keep is zero. Messages of one channel from one caller arrive in the order of the calls.
-	// An error means that nothing is known about m: it may still arrive.
+	// An error other than ErrConflict means that nothing is known about m: it may still arrive.
+	//
+	// Of publications with one ID within [Window] the first is published. The others get its receipt, marked as a duplicate, or ErrConflict where their data
+	// is another; an engine that does not have the first any more may take them for the same.
 	Publish(ctx context.Context, m message.Message, keep Keep) (Receipt, error)
 
 	// Interest changes the set of channels whose messages this node wants. It takes effect before it returns: what is published after an
@@ -41,7 +46,17 @@ type Broker interface {
 	// Since returns up to limit messages of ref after from, oldest first, and whether none is missing between from and the last of them: false when
 	// something between was trimmed, or may have been, when the epoch is another, or when the channel keeps no history. A full page may have more
 	// behind it. Where from names no place in this epoch, as the zero Position does not, the page begins with the oldest that is stored.
+	//
+	// Whatever this node's sink was given before the call is in it: so who listens first, and asks then, misses nothing between the two.
 	Since(ctx context.Context, ref channel.Ref, from message.Position, limit int) (page []message.Message, complete bool, err error)
+
+	// Before returns up to limit messages of ref before from, newest first, and whether from names a place in this epoch. Where it does not, the page begins with
+	// the newest. It says nothing of what is not stored any more.
+	Before(ctx context.Context, ref channel.Ref, from message.Position, limit int) (page []message.Message, known bool, err error)
+
+	// Purge forgets what is stored of ref, and returns a position behind it. It is a trim: the epoch stays, and offsets grow on. Nothing that was acknowledged before the
+	// call is found any more; what is published meanwhile may be.
+	Purge(ctx context.Context, ref channel.Ref) (message.Position, error)
 
 	// Heads returns a position of each ref, in the same order: that of its newest message; where none is stored, one behind everything that was
 	// published. It is for channels that keep history; of others it says nothing, and may be zero.
@@ -59,15 +74,28 @@ type Broker interface {
 	Run(ctx context.Context, sink Sink) error
 }
 
+// Window is for how long the engine remembers the ID of a publication, at least.
+const Window = 5 * time.Minute
+
 // Keep is how much of a channel the engine stores. The zero Keep stores nothing.
 type Keep struct {
 	Messages int           // the newest so many; 0 stores nothing
 	Age      time.Duration // and none older than this; 0 is for ever
+	// Total is about how many bytes all channels of the tenant may store together; 0 is as many as they like. When it is more, the oldest go, of whatever channel. It is
+	// for engines that store in this process's memory; another has a bound of its own.
+	Total int
+	// ID makes a repeated publication one with the first; the zero ID makes none. Whoever makes one puts into it whose it is: the engine does not tell channels apart by
+	// it. Only what is stored has one.
+	ID ID
 }
+
+// ID names a publication.
+type ID [16]byte
 
 // Receipt is what an engine says of a message that it has.
 type Receipt struct {
-	Position message.Position
+	Position  message.Position
+	Duplicate bool // it was published before, and the position is that of the first
 }
 
 // Command is something that every node must do, as the package that Kind names spells it.

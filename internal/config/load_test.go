@@ -79,7 +79,7 @@ func TestDefaults(t *testing.T) {
 	check("log", c.Log, config.Log{Level: "info", Format: "auto"})
 	tenant := c.Tenants[0]
 	check("limits", tenant.Limits, config.Limits{Connections: 10000, ConnectionsPerUser: 20, ConnectionsPerSecond: 500, Subscriptions: 250_000, SubscriptionsPerConnection: 100, Channels: 50_000, MessageSize: 64 << 10,
-		MessagesPerSecond: 2000, MessagesPerSecondPerUser: 200, MessagesPerSecondPerConnection: 50, BytesPerSecond: 16 << 20, BytesPerSecondPerConnection: 1 << 20, Outbox: 64 << 20})
+		MessagesPerSecond: 2000, MessagesPerSecondPerUser: 200, MessagesPerSecondPerConnection: 50, BytesPerSecond: 16 << 20, BytesPerSecondPerConnection: 1 << 20, Outbox: 64 << 20, History: 64 << 20})
 	issuer := tenant.Issuers[0]
 	check("audience_claim", issuer.AudienceClaim, "aud")
 	check("algorithms", issuer.Algorithms, []string{"ES256", "RS256", "PS256", "EdDSA"})

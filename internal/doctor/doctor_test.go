@@ -53,8 +53,12 @@ func (w *watcher) Denied(*auth.Principal, acl.Action, channel.Name, acl.Decision
 	defer w.mu.Unlock()
 	w.refused++
 }
-func (w *watcher) Unsubscribed(hub.Ending) {}
-func (w *watcher) Delivered(*hub.Batch)    {}
+func (w *watcher) Unsubscribed(hub.Ending)         {}
+func (w *watcher) Recovered(wire.Unrecovered, int) {}
+func (w *watcher) Read(int)                        {}
+func (w *watcher) Caught(int, int)                 {}
+func (w *watcher) Gap(wire.GapReason, int)         {}
+func (w *watcher) Delivered(*hub.Batch)            {}
 func (w *watcher) Subscriptions(n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -64,6 +64,10 @@ func (*tally) Decided(acl.Action, acl.Decision)                               {}
 func (*tally) Denied(*auth.Principal, acl.Action, channel.Name, acl.Decision) {}
 func (*tally) Renewed(string, string, *auth.Principal)                        {}
 func (*tally) Unsubscribed(hub.Ending)                                        {}
+func (*tally) Recovered(wire.Unrecovered, int)                                {}
+func (*tally) Read(int)                                                       {}
+func (*tally) Caught(int, int)                                                {}
+func (*tally) Gap(wire.GapReason, int)                                        {}
 func (*tally) Delivered(*hub.Batch)                                           {}
 func (*tally) Subscriptions(int)                                              {}
 func (*tally) Members(int)                                                    {}

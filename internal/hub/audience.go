@@ -79,7 +79,7 @@ func (a *audience) add(s *Subscription) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	g := a.group(s.subscriber.Dialect())
-	s.index = len(g.members)
+	s.index = int32(len(g.members))
 	g.members = append(g.members, s)
 }
 

@@ -16,6 +16,8 @@ type work struct {
 	messages []*message.Message
 	members  []*Subscription // of all groups, one behind the other
 	groups   []span
+	speakers []*Subscription // who hear the batch without what they said
+	gap      *wire.Gap       // in the place of messages
 	buf      []byte
 	shared   *limit.Shared // stands for buf
 	batch    Batch
@@ -35,7 +37,11 @@ const (
 var works = sync.Pool{New: func() any { return new(work) }}
 
 // deliver encodes the batch once for each dialect and hands the same bytes to all its subscribers.
-func (w *work) deliver(h *Hub, a *limit.Tenant) {
+func (w *work) deliver(h *Hub, r *room) {
+	if w.gap != nil {
+		w.announce(h, r)
+		return
+	}
 	w.batch = Batch{Messages: w.messages}
 	from := 0
 	for _, g := range w.groups {
@@ -44,8 +50,8 @@ func (w *work) deliver(h *Hub, a *limit.Tenant) {
 			frames = g.dialect.AppendMessage(frames, m)
 		}
 		w.buf = frames
-		w.shared.Of(a, len(frames))
-		taken, kept := h.give(w.members[from:from+g.members], frames, len(w.messages), w.shared, a.Rota())
+		w.shared.Of(r.account, len(frames))
+		taken, kept := h.give(w.members[from:from+g.members], frames, len(w.messages), w.shared, r.account.Rota())
 		w.batch.Recipients += taken
 		w.batch.Bytes += len(frames) * taken
 		if kept > 0 {
@@ -57,13 +63,39 @@ func (w *work) deliver(h *Hub, a *limit.Tenant) {
 		from += g.members
 	}
 	w.batch.Done = time.Now()
-	a.Counts().Sent(len(w.messages)*w.batch.Recipients, w.batch.Bytes)
+	r.account.Counts().Sent(len(w.messages)*w.batch.Recipients, w.batch.Bytes)
 	h.observer.Delivered(&w.batch)
+	w.others(h)
 	clear(w.messages)
 	clear(w.members)
 	if cap(w.buf) > 2*batchBytes {
 		w.buf = nil
 	}
+}
+
+// others gives the batch to those who said something of it.
+func (w *work) others(h *Hub) {
+	for _, s := range w.speakers {
+		h.alone(s, w.messages)
+	}
+	clear(w.speakers)
+}
+
+// announce tells everybody of a gap.
+func (w *work) announce(h *Hub, r *room) {
+	from := 0
+	for _, g := range w.groups {
+		frame := g.dialect.AppendNotice(nil, noticeOf(r, w.gap))
+		for _, s := range w.members[from : from+g.members] {
+			if len(frame) > 0 {
+				s.subscriber.Deliver(frame, 1, nil)
+			}
+		}
+		h.observer.Gap(w.gap.Reason, g.members)
+		from += g.members
+	}
+	w.gap = nil
+	clear(w.members)
 }
 
 // room returns an empty buffer for the batch: the one of the last batch, unless it is far too large. An outbox counts what it refers to by its

@@ -64,6 +64,14 @@ type Observer interface {
 	Unsubscribed(why Ending)
 	// Delivered is one batch of a channel that was written or queued for its subscribers.
 	Delivered(b *Batch)
+	// Recovered is a subscriber that wanted to continue, or that did; why is empty where it does, and so many messages come before the first new one.
+	Recovered(why wire.Unrecovered, replayed int)
+	// Read is a page of history, of so many messages.
+	Read(messages int)
+	// Caught is messages that were given to one subscriber beside the others.
+	Caught(messages, bytes int)
+	// Gap is a gap that so many subscribers were told of.
+	Gap(why wire.GapReason, recipients int)
 	// Subscriptions and Channels change by these numbers.
 	Subscriptions(change int)
 	Channels(change int)
@@ -184,9 +192,6 @@ func (s sink) Message(m *message.Message) {
 	}
 }
 
-// Gap has nobody to tell: channels have no offsets yet, and the only engine loses nothing.
-func (s sink) Gap(channel.Ref) {}
-
 // Command hands a command to whoever knows its kind. A newer node may have kinds that this one does not know.
 func (s sink) Command(c broker.Command) {
 	if f := s.hub.commands[c.Kind]; f != nil {
@@ -208,7 +213,7 @@ func (s *shard) find(ref channel.Ref) *room {
 }
 
 // join adds a subscription to the room of its channel, and makes the room where it is the first; a makes an account of both, for a member that has so
-// many subscriptions. f hears of the room. confirm runs once nothing can fail, before the first delivery. What it writes to the client keeps nobody waiting but those of the same room:
+// many subscriptions. f hears of the room. confirm runs once nothing can fail, before the first delivery; a nil one is for a subscription that catches up first. What it writes to the client keeps nobody waiting but those of the same room:
 // a shard is shared by all tenants.
 func (h *Hub) join(ref channel.Ref, a *limit.Tenant, has int, s *Subscription, f Follower, confirm func()) *wire.Fault {
 	r, fault := h.shard(ref).enter(h, ref, a, has, f)
@@ -216,7 +221,11 @@ func (h *Hub) join(ref channel.Ref, a *limit.Tenant, has int, s *Subscription, f
 		return fault
 	}
 	s.room = r
-	r.add(s, confirm)
+	if confirm == nil {
+		r.begin(s)
+	} else {
+		r.add(s, confirm)
+	}
 	h.observer.Subscriptions(1)
 	return nil
 }

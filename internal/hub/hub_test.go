@@ -14,6 +14,7 @@ import (
 
 	"portcullis/internal/acl"
 	"portcullis/internal/auth"
+	"portcullis/internal/broker"
 	"portcullis/internal/broker/memory"
 	"portcullis/internal/channel"
 	"portcullis/internal/hub"
@@ -42,6 +43,7 @@ type ear struct {
 	dialect wire.Dialect
 	hold    chan struct{} // not nil: Deliver waits until it is closed
 	tell    func()        // not nil: Deliver calls it
+	read    func(frames []byte)
 
 	mu    sync.Mutex
 	heard strings.Builder
@@ -56,6 +58,10 @@ func (e *ear) Deliver(frames []byte, messages int, _ *limit.Shared) hub.Outcome 
 	}
 	if e.tell != nil {
 		e.tell()
+	}
+	if e.read != nil {
+		e.read(frames)
+		return hub.Taken
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -82,7 +88,11 @@ func (w *watcher) Decided(_ acl.Action, d acl.Decision) {
 }
 func (*watcher) Denied(*auth.Principal, acl.Action, channel.Name, acl.Decision) {}
 
-func (*watcher) Unsubscribed(hub.Ending) {}
+func (*watcher) Unsubscribed(hub.Ending)         {}
+func (*watcher) Recovered(wire.Unrecovered, int) {}
+func (*watcher) Read(int)                        {}
+func (*watcher) Caught(int, int)                 {}
+func (*watcher) Gap(wire.GapReason, int)         {}
 
 func (w *watcher) Delivered(b *hub.Batch)                   { w.recipients.Add(int64(b.Recipients * len(b.Messages))) }
 func (w *watcher) Subscriptions(n int)                      { w.subscriptions.Add(int64(n)) }
@@ -93,6 +103,7 @@ func (w *watcher) Channels(n int)                           { w.channels.Add(int
 // house is a hub that runs, with two tenants of the same rules.
 type house struct {
 	*hub.Hub
+	engine  broker.Broker
 	watcher *watcher
 	dialect lines
 	tenants map[string]*realm.Tenant
@@ -101,9 +112,18 @@ type house struct {
 
 func open(t testing.TB, limits limit.Limits) *house {
 	t.Helper()
+	return openOver(t, limits, nil)
+}
+
+// openOver lets f stand between the hub and its engine.
+func openOver(t testing.TB, limits limit.Limits, f func(broker.Broker) broker.Broker) *house {
+	t.Helper()
 	h := &house{watcher: new(watcher), dialect: lines{encoded: new(atomic.Int64)}, tenants: make(map[string]*realm.Tenant)}
 	h.log = new(bytes.Buffer)
-	h.Hub = hub.New(memory.New(), h.watcher, slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	if h.engine = memory.New(); f != nil {
+		h.engine = f(h.engine)
+	}
+	h.Hub = hub.New(h.engine, h.watcher, slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	for _, name := range []string{"acme", "globex"} {
 		id := tenant.MustParse(name)
 		policy, problems := acl.Compile(id, []acl.Rule{

@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"sync"
@@ -9,10 +8,8 @@ import (
 
 	"portcullis/internal/acl"
 	"portcullis/internal/auth"
-	"portcullis/internal/broker"
 	"portcullis/internal/channel"
 	"portcullis/internal/limit"
-	"portcullis/internal/message"
 	"portcullis/internal/realm"
 	"portcullis/internal/wire"
 )
@@ -69,6 +66,9 @@ func (m *Member) Leave() {
 	defer m.mu.Unlock()
 	for s := range m.subscriptions.all() {
 		m.leave(s)
+		if s.catches() {
+			continue // it never began
+		}
 		m.follower().Unsubscribed(m.rights.principal, m.connection, s.room.ref.Name, WithConnection)
 	}
 	m.subscriptions = subscriptions{}
@@ -114,131 +114,6 @@ func (m *Member) Admit(now time.Time, size int) *wire.Fault {
 func (m *Member) Echo(name string) *wire.Fault {
 	_, _, fault := m.allowed(acl.Echo, name)
 	return fault
-}
-
-// Publication is what a member says.
-type Publication struct {
-	Data []byte // a JSON text
-}
-
-// Publish sends a publication to everyone who hears the channel, and returns once the engine has it, with the position that it has where the channel keeps
-// history. It copies Data. Whoever had to wait is asked again: their right may have ended meanwhile.
-func (m *Member) Publish(ctx context.Context, name string, p Publication) (broker.Receipt, *wire.Fault) {
-	r, ref, fault := m.allowed(acl.Publish, name)
-	if fault != nil {
-		return broker.Receipt{}, fault
-	}
-	waited, err := m.hub.waitForRoom(ctx, ref)
-	if err != nil {
-		return broker.Receipt{}, &wire.Fault{Code: wire.Unavailable, Message: "the gateway is too busy on this channel", Retry: time.Second}
-	}
-	if waited {
-		if r, ref, fault = m.allowed(acl.Publish, name); fault != nil {
-			return broker.Receipt{}, fault
-		}
-	}
-	told := message.Message{
-		Channel: ref,
-		From:    message.Sender{User: r.principal.User, Connection: m.connection},
-		Time:    time.Now(),
-		Data:    bytes.Clone(p.Data),
-	}
-	receipt, err := m.hub.broker.Publish(ctx, told, keepOf(r.tenant.Channels.Of(ref.Name)))
-	if err != nil {
-		return broker.Receipt{}, &wire.Fault{Code: wire.Unavailable, Message: "the engine did not take the message", Retry: time.Second}
-	}
-	told.Position = receipt.Position
-	m.follower().Published(told)
-	return receipt, nil
-}
-
-// keepOf is what the engine stores of a channel.
-func keepOf(s *channel.Setting) broker.Keep {
-	return broker.Keep{Messages: s.History.Messages, Age: s.History.Age}
-}
-
-// waitForRoom lets a publisher wait while the channel has more to say on this node than it may hold.
-func (h *Hub) waitForRoom(ctx context.Context, ref channel.Ref) (waited bool, err error) {
-	r := h.shard(ref).find(ref)
-	if r == nil {
-		return false, nil
-	}
-	for wait := r.full(); wait != nil; wait = r.full() {
-		waited = true
-		select {
-		case <-wait:
-		case <-ctx.Done():
-			return true, ctx.Err()
-		}
-	}
-	return waited, nil
-}
-
-// Start is how a subscriber wants to begin.
-type Start struct {
-	Since  *message.Position // where it wants to continue; nil begins with the present
-	Strict bool              // not at all, rather than with something missing
-	// JoinLeave asks to hear who comes to the channel and who leaves it.
-	JoinLeave bool
-}
-
-// Begun is how a subscription began.
-type Begun struct {
-	Recovery *wire.Recovery // nil for whoever did not want to continue
-}
-
-// Subscribe begins the delivery of a channel, until Unsubscribe or Leave. confirm runs when it is certain and before the first message, so that a client
-// hears the ok first; it must not wait. Everything published after it arrives. No channel keeps history: whoever wants to continue since a position
-// is told that in confirm, or, when it is strict, refused.
-func (m *Member) Subscribe(_ context.Context, name string, how Start, confirm func(Begun)) *wire.Fault {
-	n, fault := parse(name)
-	if fault != nil {
-		return fault
-	}
-	m.lock() // until the room is joined: a policy is applied before the decision, or to the subscription
-	r := m.rights
-	d, hears := r.decide(acl.Subscribe, n), acl.Decision{Allowed: true}
-	if how.JoinLeave {
-		hears = r.decide(acl.Presence, n)
-	}
-	if d.Allowed && hears.Allowed {
-		fault = m.subscribe(r.ref(n), how, confirm)
-	}
-	m.mu.Unlock()
-	if denied := m.hub.decided(r, acl.Subscribe, n, d); denied != nil {
-		return denied
-	}
-	if how.JoinLeave {
-		if denied := m.hub.decided(r, acl.Presence, n, hears); denied != nil {
-			return denied
-		}
-	}
-	return fault
-}
-
-// subscribe joins the room of a channel that the member may hear. The caller holds mu.
-func (m *Member) subscribe(ref channel.Ref, how Start, confirm func(Begun)) *wire.Fault {
-	if m.subscriptions.find(ref.Name) != nil {
-		return &wire.Fault{Code: wire.AlreadySubscribed, Message: "there is a subscription to " + ref.Name.String()}
-	}
-	if how.JoinLeave && m.rights.lists(ref.Name) == 0 {
-		return noPresence(ref.Name)
-	}
-	var from *wire.Recovery
-	if how.Since != nil {
-		if how.Strict {
-			return &wire.Fault{Code: wire.Unrecoverable, Message: "this channel keeps no history"}
-		}
-		from = &wire.Recovery{Reason: "no_history"}
-	}
-	s := &Subscription{subscriber: m.subscriber}
-	if fault := m.hub.join(ref, m.rights.tenant.Account, m.subscriptions.len(), s, m.follower(), func() { confirm(Begun{from}) }); fault != nil {
-		return fault
-	}
-	m.subscriptions.add(s)
-	m.follower().Subscribed(m.rights.principal, m.connection, ref.Name)
-	m.attend(ref, how.JoinLeave)
-	return nil
 }
 
 // Unsubscribe ends the delivery of a channel. Nothing of it arrives once Unsubscribe has returned.

@@ -75,6 +75,8 @@ func (m *Member) renew(p *auth.Principal, tenants func(tenant.ID) *realm.Tenant)
 		name := s.room.ref.Name
 		if d := m.rights.decide(acl.Subscribe, name); !d.Allowed {
 			all = append(all, taken{name, d})
+		} else if s.catches() {
+			continue // it is brought up to date when it begins
 		} else if n, settled := m.reattend(s.room.ref); n != nil {
 			loss.add(n, settled)
 		}
@@ -82,10 +84,7 @@ func (m *Member) renew(p *auth.Principal, tenants func(tenant.ID) *realm.Tenant)
 	for _, t := range all {
 		loss.take(m.subscriptions.remove(t.name))
 	}
-	if len(loss.notices) == 0 {
-		return nil, nil
-	}
-	return loss, all
+	return loss.orNone(), all
 }
 
 // Take takes one subscription from the member, whatever its rights are: somebody who manages the tenant wants it so. It is nil where there is none; a loss must be
@@ -99,12 +98,24 @@ func (m *Member) Take(name channel.Name) *Loss {
 	}
 	loss := &Loss{member: m, why: ByBackend}
 	loss.take(s)
-	return loss
+	return loss.orNone()
+}
+
+// orNone is nil for a loss of nothing.
+func (l *Loss) orNone() *Loss {
+	if len(l.notices) == 0 {
+		return nil
+	}
+	return l
 }
 
 // take makes the member leave the room of s, which is not among its subscriptions any more. The caller holds the member's mu.
 func (l *Loss) take(s *Subscription) {
 	m, name := l.member, s.room.ref.Name
+	if s.catches() { // it has not begun: whoever asked for it is told
+		m.leave(s)
+		return
+	}
 	text := "subscribe on " + name.String() + " is not allowed any more"
 	if l.why == ByBackend {
 		text = "a service of the tenant ended the subscription to " + name.String()

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -41,7 +42,10 @@ type room struct {
 	mu         sync.Mutex
 	groups     []group
 	pending    []*message.Message
-	bytes      int           // of pending
+	bytes      int    // of pending
+	count      uint64 // how many messages dispatchers were given so far
+	course     course
+	late       late
 	dispatches bool          // a dispatcher runs; there is one while there is something to say
 	eased      chan struct{} // closed when pending is short again; made by the first publisher that waits
 	settled    chan struct{} // closed when the dispatcher holds another batch or none; made by whoever leaves while it runs
@@ -57,7 +61,12 @@ type group struct {
 type Subscription struct {
 	subscriber Subscriber
 	room       *room
-	index      int // in its group's members; guarded by the room's mu
+	index      int32  // in its group's members, -1 while it is in none; guarded by the room's mu
+	speaks     bool   // it is in the batch that is being taken; guarded by the room's mu
+	mute       string // the connection that it does not hear, its own; empty for none
+
+	// catch is there while it catches up; guarded by the room's mu, and catch.begun changed under the member's too.
+	catch *catch
 }
 
 // add puts s in. confirm runs before anything is delivered to s.
@@ -65,8 +74,14 @@ func (r *room) add(s *Subscription, confirm func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	confirm()
+	r.late.silence(s)
+	r.seat(s)
+}
+
+// seat gives s its place among those who hear. The caller holds mu.
+func (r *room) seat(s *Subscription) {
 	g := r.group(s.subscriber.Dialect())
-	s.index = len(g.members)
+	s.index = int32(len(g.members))
 	g.members = append(g.members, s)
 }
 
@@ -87,6 +102,10 @@ func (r *room) remove(s *Subscription) (settled <-chan struct{}) {
 	if r.dispatches && r.settled == nil {
 		r.settled = make(chan struct{})
 	}
+	r.late.forget(s)
+	if s.index < 0 {
+		return r.settled
+	}
 	g := r.group(s.subscriber.Dialect())
 	last := g.members[len(g.members)-1]
 	g.members[s.index] = last
@@ -100,8 +119,17 @@ func (r *room) remove(s *Subscription) (settled <-chan struct{}) {
 func (r *room) enqueue(h *Hub, m *message.Message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.follow(m)
 	r.pending = append(r.pending, m)
 	r.bytes += len(m.Data)
+	if len(r.late.catching) > 0 {
+		r.come(m)
+	}
+	r.wake(h)
+}
+
+// wake makes sure that somebody delivers what is pending. The caller holds mu.
+func (r *room) wake(h *Hub) {
 	if !r.dispatches {
 		r.dispatches = true
 		h.dispatchers.Go(func() { r.dispatch(h) })
@@ -128,7 +156,7 @@ func (r *room) dispatch(h *Hub) {
 	w, rota := works.Get().(*work), r.account.Rota()
 	rota.Take()
 	for r.take(w) {
-		w.deliver(h, r.account)
+		w.deliver(h, r)
 		if rota.Due() {
 			h.breath.Take()
 		}
@@ -146,6 +174,12 @@ func (r *room) take(w *work) bool {
 		close(r.settled)
 		r.settled = nil
 	}
+	r.admit()
+	if w.gap = r.nextGap(); w.gap != nil {
+		w.messages = w.messages[:0]
+		r.hearers(w)
+		return true
+	}
 	if len(r.pending) == 0 {
 		r.dispatches = false
 		if cap(r.pending) > keepPending {
@@ -153,8 +187,8 @@ func (r *room) take(w *work) bool {
 		}
 		return false
 	}
-	n, size := 0, 0
-	for n < len(r.pending) && n < batchMessages && size < batchBytes {
+	n, size, most := 0, 0, r.untilNext(min(len(r.pending), batchMessages))
+	for n < most && size < batchBytes {
 		size += len(r.pending[n].Data)
 		n++
 	}
@@ -166,14 +200,31 @@ func (r *room) take(w *work) bool {
 		close(r.eased)
 		r.eased = nil
 	}
-	w.members, w.groups = w.members[:0], w.groups[:0]
-	for _, g := range r.groups {
-		if len(g.members) > 0 {
-			w.members = append(w.members, g.members...)
-			w.groups = append(w.groups, span{g.dialect, len(g.members)})
-		}
-	}
+	r.course.taken = w.messages[n-1].Position
+	r.passed(n)
+	r.hearers(w)
 	return true
+}
+
+// hearers writes down who is to hear the batch of w. The caller holds mu.
+func (r *room) hearers(w *work) {
+	w.members, w.groups = w.members[:0], w.groups[:0]
+	w.speakers = r.late.speakers(w.speakers[:0], w.messages)
+	for _, g := range r.groups {
+		if len(g.members) == 0 {
+			continue
+		}
+		from := len(w.members)
+		w.members = append(w.members, g.members...)
+		if len(w.speakers) > 0 { // they hear it without what they said
+			rest := slices.DeleteFunc(w.members[from:], func(s *Subscription) bool { return s.speaks })
+			w.members = w.members[:from+len(rest)]
+		}
+		w.groups = append(w.groups, span{g.dialect, len(w.members) - from})
+	}
+	for _, s := range w.speakers {
+		s.speaks = false
+	}
 }
 
 // Batch is what was delivered at once.

@@ -21,6 +21,7 @@ type Limits struct {
 	BytesPerSecond           int // that its clients send
 	BytesPerSecondPerConn    int
 	Outbox                   int // bytes that wait for slow readers
+	History                  int // bytes that its channels keep, where the engine keeps them in this process
 }
 
 // Tenant is the account of one tenant on this node. It outlives a change of the tenant's limits, and all that its clients hold stands in it.

@@ -28,8 +28,9 @@ type Message struct {
 	// Time is when the gateway accepted the publication. Clients see its milliseconds; its monotonic
 	// reading, where the message never left the process, times the delivery.
 	Time time.Time
-	// Data is the payload as a JSON text, exactly as the publisher wrote it.
-	Data []byte
+	// Data is the payload as a JSON text, exactly as the publisher wrote it, or any bytes where it is Binary.
+	Data   []byte
+	Binary bool
 
 	// Position and Previous are given by the engine; both are zero on channels without history.
 	// Previous is the offset before this one on the same channel, 0 when nothing before is stored any more.

@@ -24,6 +24,10 @@ type hubObserver struct {
 	members       prometheus.Gauge
 	joins, leaves prometheus.Counter
 	told          counters[string]
+	recoveries    counters[wire.Unrecovered]
+	replayed      prometheus.Histogram
+	read          prometheus.Histogram
+	gaps          counters[wire.GapReason]
 }
 
 func newHub(f promauto.Factory, d decisions, s sent) hubObserver {
@@ -31,10 +35,29 @@ func newHub(f promauto.Factory, d decisions, s sent) hubObserver {
 	for _, e := range hub.Endings {
 		endings.row(e, string(e))
 	}
+	recoveries := rows[wire.Unrecovered]{}
+	recoveries.row("", "recovered")
+	for _, why := range wire.Unrecovereds {
+		recoveries.row(why, string(why))
+	}
+	gaps := make(rows[wire.GapReason])
+	for _, why := range wire.GapReasons {
+		gaps.row(why, string(why))
+	}
 	return hubObserver{
 		decisions: d,
-		messages:  s.messages,
-		bytes:     s.bytes,
+		recoveries: newCounters(f, "recoveries_total",
+			"Subscriptions that were to continue from a position, by what came of it: recovered, or why not: trimmed (something is not stored any more), epoch (a position "+
+				"of another numbering, as all are after the engine in memory was restarted), limit (more than is sent at once), no_history.",
+			label("result"), recoveries, other),
+		replayed: newHistogram(f, "recovered_messages",
+			"How many messages a subscription that continued had missed, one observation each.", 0, 1, 10, 50, 100, 250, 500),
+		read: newHistogram(f, "history_messages", "How many messages a page of history had, one observation a page.", 0, 1, 10, 100, 250, 500, 1000),
+		gaps: newCounters(f, "gaps_total",
+			"Gaps that subscribers were told of, one for each, by why messages are missing: slow, the client did not keep up; engine, the engine lost them or cannot say.",
+			label("reason"), gaps, other),
+		messages: s.messages,
+		bytes:    s.bytes,
 		recipients: newHistogram(f, "fanout_recipients",
 			"To how many subscribers of this node a message went, one observation a message.",
 			1, 10, 100, 1e3, 1e4, 1e5),
@@ -81,6 +104,28 @@ func (o *hubObserver) Delivered(b *hub.Batch) {
 		// A clock that was set back, on a machine that a message came from, must not make the sum go down.
 		o.durations.Observe(max(0, b.Done.Sub(m.Time).Seconds()))
 	}
+}
+
+// Recovered implements [hub.Observer].
+func (o *hubObserver) Recovered(why wire.Unrecovered, replayed int) {
+	o.recoveries.of(why).Inc()
+	if why == "" {
+		o.replayed.Observe(float64(replayed))
+	}
+}
+
+// Read implements [hub.Observer].
+func (o *hubObserver) Read(messages int) { o.read.Observe(float64(messages)) }
+
+// Caught implements [hub.Observer].
+func (o *hubObserver) Caught(messages, bytes int) {
+	o.messages.Add(float64(messages))
+	o.bytes.Add(float64(bytes))
+}
+
+// Gap implements [hub.Observer].
+func (o *hubObserver) Gap(why wire.GapReason, recipients int) {
+	o.gaps.of(why).Add(float64(recipients))
 }
 
 // Unsubscribed implements [hub.Observer].

@@ -134,6 +134,7 @@ func limitsOf(l config.Limits) limit.Limits {
 		BytesPerSecond:           int(l.BytesPerSecond),
 		BytesPerSecondPerConn:    int(l.BytesPerSecondPerConnection),
 		Outbox:                   int(l.Outbox),
+		History:                  int(l.History),
 	}
 }
 

@@ -3,7 +3,6 @@ package session
 import (
 	"time"
 
-	"portcullis/internal/hub"
 	"portcullis/internal/wire"
 )
 
@@ -81,40 +80,14 @@ func (s *Session) do(r *wire.Request, now time.Time) {
 		s.answer(r, s.member.Unsubscribe(r.Channel))
 	case wire.Presence:
 		s.presence(r)
+	case wire.History:
+		s.history(r)
 	case wire.Refresh:
 		s.refresh(r)
 	case wire.Ping:
 		s.reply(&wire.Reply{Verb: r.Verb, ID: r.ID, Time: now})
 	default:
 		s.answer(r, &wire.Fault{Code: wire.NotAvailable, Message: string(r.Verb) + " is not available on this gateway"})
-	}
-}
-
-// publish answers when the engine has the message.
-func (s *Session) publish(r *wire.Request) {
-	receipt, fault := s.member.Publish(s.host.context, r.Channel, hub.Publication{Data: r.Data})
-	s.reply(&wire.Reply{Verb: r.Verb, ID: r.ID, Channel: r.Channel, Position: receipt.Position, Fault: fault})
-}
-
-// subscribe answers before the first message can arrive.
-func (s *Session) subscribe(r *wire.Request) {
-	ok := wire.Reply{Verb: r.Verb, ID: r.ID, Channel: r.Channel}
-	fault := s.member.Subscribe(s.host.context, r.Channel, hub.Start{Since: r.Since, Strict: r.Strict, JoinLeave: r.JoinLeave}, func(b hub.Begun) {
-		ok.Recovery = b.Recovery
-		s.reply(&ok)
-	})
-	if fault != nil {
-		s.answer(r, fault)
-	}
-}
-
-// presence answers before what happens next on the channel is told.
-func (s *Session) presence(r *wire.Request) {
-	fault := s.member.Presence(r.Channel, func(a wire.Attendance) {
-		s.reply(&wire.Reply{Verb: r.Verb, ID: r.ID, Channel: r.Channel, Presence: &a})
-	})
-	if fault != nil {
-		s.answer(r, fault)
 	}
 }
 

@@ -77,6 +77,10 @@ type quiet struct{}
 func (quiet) Decided(acl.Action, acl.Decision)                               {}
 func (quiet) Denied(*auth.Principal, acl.Action, channel.Name, acl.Decision) {}
 func (quiet) Unsubscribed(hub.Ending)                                        {}
+func (quiet) Recovered(wire.Unrecovered, int)                                {}
+func (quiet) Read(int)                                                       {}
+func (quiet) Caught(int, int)                                                {}
+func (quiet) Gap(wire.GapReason, int)                                        {}
 func (quiet) Delivered(*hub.Batch)                                           {}
 func (quiet) Subscriptions(int)                                              {}
 func (quiet) Members(int)                                                    {}
@@ -235,8 +239,8 @@ func TestEveryRequestGetsItsAnswer(t *testing.T) {
 			{"unsubscribe", `{"type":"unsubscribe","id":4,"channel":"room:1"}`, `{"type":"ok","id":4,"channel":"room:1"}`},
 			{"continue", `{"type":"subscribe","id":5,"channel":"room:1","since":{"offset":4,"epoch":"x"}}`,
 				`{"type":"ok","id":5,"channel":"room:1","recovered":false,"reason":"no_history"}`},
-			{"continue strictly", `{"type":"subscribe","id":6,"channel":"room:2","since":{"offset":4},"strict":true}`, "unrecoverable"},
-			{"history", `{"type":"history","id":7,"channel":"room:1"}`, "not_available"},
+			{"continue strictly", `{"type":"subscribe","id":6,"channel":"room:2","since":{"offset":4,"epoch":""},"strict":true}`, "unrecoverable"},
+			{"history", `{"type":"history","id":7,"channel":"room:1"}`, "forbidden"},
 			{"presence", `{"type":"presence","id":8,"channel":"room:1"}`, "forbidden"},
 			{"refresh", `{"type":"refresh","id":9,"token":"x"}`, "not_available"},
 			{"a key", `{"type":"publish","id":10,"channel":"room:1","data":1,"idempotency_key":"k"}`, "not_available"},

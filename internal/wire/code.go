@@ -21,6 +21,7 @@ const (
 	MethodNotAllowed  Code = "method_not_allowed"
 	AlreadySubscribed Code = "already_subscribed"
 	NotSubscribed     Code = "not_subscribed"
+	Conflict          Code = "conflict"
 	Unrecoverable     Code = "unrecoverable"
 	TooLarge          Code = "too_large"
 	Misdirected       Code = "misdirected"
@@ -51,6 +52,7 @@ var Codes = []struct {
 	{MethodNotAllowed, http.StatusMethodNotAllowed, "the path exists, for another method"},
 	{AlreadySubscribed, http.StatusConflict, "the connection has a subscription to this channel"},
 	{NotSubscribed, http.StatusConflict, "the connection has no subscription to this channel"},
+	{Conflict, http.StatusConflict, "the idempotency key was used for another message within five minutes"},
 	{Unrecoverable, http.StatusGone, "a strict recovery is not possible"},
 	{TooLarge, http.StatusRequestEntityTooLarge, "the request's body is larger than this path takes"},
 	{Misdirected, http.StatusMisdirectedRequest, "the request's Host is not a name of this listener"},

@@ -16,7 +16,27 @@ type Notice struct {
 	Member *message.Member // join and leave
 	Told   bool            // join_leave: whether joins and leaves are told from now on
 	Count  int             // join_leave: members that the channel has, 0 where it is not for this client to know
+	Gap    *Gap            // gap
 }
+
+// Gap is messages of a channel that a subscriber does not get, or may not. Its ends are exclusive, and 0 where they are not known.
+type Gap struct {
+	After, Before uint64
+	Epoch         string // of Before; empty on channels without history, which have no offsets
+	Reason        GapReason
+}
+
+// GapReason says why messages are missing. The set is closed: it is a metric label.
+type GapReason string
+
+// The reasons.
+const (
+	Slow   GapReason = "slow"   // the client did not keep up
+	Engine GapReason = "engine" // the engine lost them, or cannot say
+)
+
+// GapReasons lists every reason, for label sets that are created at zero.
+var GapReasons = []GapReason{Slow, Engine}
 
 // NoticeKind says what a notice is about. The set is closed: it is a metric label.
 type NoticeKind string
@@ -28,7 +48,8 @@ const (
 	Join         NoticeKind = "join"         // a user is on a channel
 	Leave        NoticeKind = "leave"        // and is no more
 	JoinLeave    NoticeKind = "join_leave"   // joins and leaves of a channel are told no more, or again
+	Missing      NoticeKind = "gap"          // messages of a channel do not come
 )
 
 // NoticeKinds lists every kind, for label sets that are created at zero.
-var NoticeKinds = []NoticeKind{Expiring, Unsubscribed, Join, Leave, JoinLeave}
+var NoticeKinds = []NoticeKind{Expiring, Unsubscribed, Join, Leave, JoinLeave, Missing}

@@ -30,16 +30,20 @@ type Request struct {
 	ID      int64 // 0: the client wants no ok
 	Size    int   // bytes that it took on the wire, framing apart
 	Channel string
-	Data    []byte // a JSON text, or any bytes where the dialect is raw; borrowed from the codec's input: whoever keeps it copies it
+	Data    []byte // a JSON text, or any bytes where it is Binary or the dialect is raw; borrowed from the codec's input: whoever keeps it copies it
+	Binary  bool
 	Opcode  Opcode // how Data came, for a dialect that returns it as it was
 
 	Token string // refresh
 
-	// Since is where a subscriber wants to continue; nil starts with the present.
-	Since  *message.Position
-	Strict bool
-	// JoinLeave asks to hear who comes to the channel and who leaves it.
-	JoinLeave bool
+	// Since is where a subscriber wants to continue, or a reader of history; nil starts with the present, or at the end.
+	Since     *message.Position
+	Strict    bool   // an error, rather than with something missing
+	Mute      bool   // subscribe: without what the connection says itself
+	JoinLeave bool   // subscribe: to hear who comes to the channel and who leaves it
+	Key       string // publish: of the client's own, so that a repetition is known
+	Limit     int    // history: how many messages; 0 is as many as it is without one
+	Reverse   bool   // history: the newest first
 	// Wants names a field of the request that this gateway does not serve yet; the answer is [NotAvailable].
 	Wants string
 }
@@ -53,25 +57,48 @@ type Fault struct {
 
 func (f *Fault) Error() string { return string(f.Code) + ": " + f.Message }
 
-// Recovery is the answer to a subscriber that wanted to continue.
+// Recovery is the answer to whoever wanted to continue.
 type Recovery struct {
 	Recovered bool
-	Reason    string // why not: no_history, trimmed, epoch or limit
+	Replayed  int         // subscribe: how many messages come before the first new one
+	Reason    Unrecovered // why not
+}
+
+// Unrecovered says why nobody can continue from a position. The set is closed: it is a metric label.
+type Unrecovered string
+
+// The reasons.
+const (
+	NoHistory Unrecovered = "no_history" // the channel keeps none, or none for this user
+	Trimmed   Unrecovered = "trimmed"    // something since is not stored any more
+	Epoch     Unrecovered = "epoch"      // the position is of another numbering: the engine began anew, or it never was one
+	TooMany   Unrecovered = "limit"      // it is more than is sent at once
+)
+
+// Unrecovereds lists every reason, for label sets that are created at zero.
+var Unrecovereds = []Unrecovered{NoHistory, Trimmed, Epoch, TooMany}
+
+// Page is a part of a channel's history.
+type Page struct {
+	Messages []message.Message
+	More     bool // behind it, in the same direction
 }
 
 // Reply answers one request. Exactly one of its outcomes is encoded: Fault when it is set, else the verb's ok.
 type Reply struct {
-	Verb     Verb
-	ID       int64
-	Channel  string
-	Data     []byte           // echo: what came
-	Opcode   Opcode           // echo: how it came
-	Time     time.Time        // ping
-	Expires  time.Time        // refresh
-	Position message.Position // publish: where the channel has it; zero on channels without history
-	Recovery *Recovery
-	Presence *Attendance
-	Fault    *Fault
+	Verb      Verb
+	ID        int64
+	Channel   string
+	Data      []byte           // echo: what came
+	Opcode    Opcode           // echo: how it came
+	Time      time.Time        // ping
+	Expires   time.Time        // refresh
+	Position  message.Position // publish: what the message has; subscribe: everything after it comes; history: where the page ends. Zero on channels without history
+	Duplicate bool             // publish: it is a repetition
+	Recovery  *Recovery        // subscribe, history: nil for whoever did not want to continue
+	Page      *Page            // history
+	Presence  *Attendance
+	Fault     *Fault
 }
 
 // Attendance is the answer to presence.

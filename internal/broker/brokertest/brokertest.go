@@ -34,6 +34,8 @@ func Run(t *testing.T, open func(t *testing.T, nodes int) []broker.Broker) {
 		"life":     func(t *testing.T) { life(t, one) },
 		"delivery": func(t *testing.T) { delivery(t, one) },
 		"history":  func(t *testing.T) { history(t, one) },
+		"purge":    func(t *testing.T) { purge(t, one) },
+		"once":     func(t *testing.T) { once(t, one) },
 		"control":  func(t *testing.T) { control(t, one) },
 		"state":    func(t *testing.T) { state(t, one) },
 		"nodes":    func(t *testing.T) { nodes(t, open) },
@@ -148,11 +150,16 @@ func (n *node) expect(t *testing.T, of channel.Ref, want ...string) []message.Me
 
 func (n *node) publish(t *testing.T, on channel.Ref, data string, keep broker.Keep) message.Position {
 	t.Helper()
+	return n.receipt(t, on, data, keep).Position
+}
+
+func (n *node) receipt(t *testing.T, on channel.Ref, data string, keep broker.Keep) broker.Receipt {
+	t.Helper()
 	receipt, err := n.Publish(t.Context(), message.Message{Channel: on, Time: time.Now(), Data: []byte(data)}, keep)
 	if err != nil {
 		t.Fatalf("publish %s on %s: %v", data, on.Name, err)
 	}
-	return receipt.Position
+	return receipt
 }
 
 func (n *node) want(t *testing.T, add, remove []channel.Ref) {

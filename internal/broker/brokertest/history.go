@@ -1,6 +1,7 @@
 package brokertest
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 	"time"
@@ -46,6 +47,20 @@ func history(t *testing.T, open func(*testing.T) broker.Broker) {
 		n.since(t, "nothing", room, message.Position{}, 9, false)
 	})
 	t.Run("recovery", func(t *testing.T) { recovery(t, start(t, open(t))) })
+	t.Run("backwards", func(t *testing.T) { backwards(t, start(t, open(t))) })
+	t.Run("what was heard is in what is read", func(t *testing.T) { heardIsRead(t, start(t, open(t))) })
+	t.Run("bytes are told from text", func(t *testing.T) {
+		n := start(t, open(t))
+		n.want(t, refs(room), nil)
+		m := message.Message{Channel: room, Data: []byte{0, '"', 0xff}, Binary: true}
+		if _, err := n.Publish(t.Context(), m, broker.Keep{Messages: 1}); err != nil {
+			t.Fatal(err)
+		}
+		page, _, _ := n.Since(t.Context(), room, message.Position{}, 1)
+		if heard := n.expect(t, room, string(m.Data)); !heard[0].Binary || len(page) != 1 || !page[0].Binary || !bytes.Equal(page[0].Data, m.Data) {
+			t.Errorf("heard %+v and read %+v, want both as they were published", heard, page)
+		}
+	})
 	t.Run("trimmed by age", func(t *testing.T) {
 		n := start(t, open(t))
 		keep := broker.Keep{Messages: 10, Age: 500 * time.Millisecond}
@@ -98,6 +113,53 @@ func history(t *testing.T, open func(*testing.T) broker.Broker) {
 			t.Errorf("got %s after later publications, want 2 and 3", got)
 		}
 	})
+}
+
+// backwards pages from the newest to the oldest.
+func backwards(t *testing.T, n *node) {
+	n.before(t, "of an empty channel", room, message.Position{}, 9, false)
+	at := n.fill(t, room, 5, broker.Keep{Messages: 4})
+	n.publish(t, hall, `"elsewhere"`, broker.Keep{Messages: 4})
+	n.before(t, "from the end", room, message.Position{}, 2, false, "5", "4")
+	n.before(t, "from a message", room, at[3], 2, true, "3", "2")
+	n.before(t, "from the oldest that is stored", room, at[1], 2, true)
+	n.before(t, "from one that is trimmed", room, at[0], 2, true)
+	n.before(t, "all", room, n.heads(t, hall)[0], 9, true, "5", "4", "3", "2")
+	n.before(t, "no page", room, at[3], 0, true)
+	n.before(t, "from another epoch", room, message.Position{Offset: at[3].Offset, Epoch: "other"}, 1, false, "5")
+	n.before(t, "from the future", room, message.Position{Offset: at[3].Offset + 1<<40, Epoch: at[3].Epoch}, 1, false, "5")
+}
+
+func (n *node) before(t *testing.T, name string, of channel.Ref, from message.Position, limit int, known bool, want ...string) {
+	t.Helper()
+	page, got, err := n.Before(t.Context(), of, from, limit)
+	if err != nil || got != known || !equal(payloads(page), want) {
+		t.Errorf("%s: got %s, known %v, %v; want %s, %v", name, payloads(page), got, err, want, known)
+	}
+}
+
+// heardIsRead asks, while others publish, for what came after the newest message that was heard: it has none that was heard already and none is missing.
+func heardIsRead(t *testing.T, n *node) {
+	keep, done := broker.Keep{Messages: 10000}, make(chan struct{})
+	n.want(t, refs(room), nil)
+	n.publish(t, room, "0", keep)
+	n.expect(t, room, "0")
+	go func() {
+		defer close(done)
+		for i := range 500 {
+			if _, err := n.Publish(t.Context(), message.Message{Channel: room, Data: fmt.Append(nil, i+1)}, keep); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	for i := 0; i < 500; i++ {
+		heard := n.heard(room)
+		page, complete, err := n.Since(t.Context(), room, heard[0].Position, 10000)
+		if err != nil || !complete || len(page) < len(heard)-1 {
+			t.Fatalf("%d were heard, %d are read, complete %v, %v", len(heard), len(page)+1, complete, err)
+		}
+	}
+	<-done
 }
 
 func recovery(t *testing.T, n *node) {

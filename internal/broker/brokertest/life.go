@@ -155,6 +155,8 @@ func calls(ctx context.Context, b broker.Broker) map[string]error {
 	defer cancel()
 	errs := make(map[string]error)
 	_, errs["publish"] = b.Publish(ctx, message.Message{Channel: room, Data: []byte(`1`)}, broker.Keep{})
+	_, errs["purge"] = b.Purge(ctx, room)
+	_, _, errs["before"] = b.Before(ctx, room, message.Position{}, 1)
 	_, errs["publish with history"] = b.Publish(ctx, message.Message{Channel: room, Data: []byte(`1`)}, broker.Keep{Messages: 1})
 	_, _, errs["since"] = b.Since(ctx, room, message.Position{}, 1)
 	_, errs["heads"] = b.Heads(ctx, refs(room))

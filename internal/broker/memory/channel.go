@@ -21,12 +21,15 @@ type shard struct {
 	mu        sync.RWMutex
 	wanted    map[channel.Ref]*audience
 	histories map[channel.Ref]*history
-	forgotten uint64 // of channels without a history here, nothing up to this offset is known
+	graves    map[channel.Ref]uint64 // of channels that had one, what they lost: everything up to this offset
+	forgotten uint64                 // of channels without a history here, nothing up to this offset is known
+	seen      seen
 }
 
 func (s *shard) init() {
 	s.wanted = make(map[channel.Ref]*audience)
 	s.histories = make(map[channel.Ref]*history)
+	s.graves = make(map[channel.Ref]uint64)
 }
 
 // Interest works also before Run.

@@ -27,6 +27,7 @@ type engine struct {
 	last   atomic.Uint64
 	shards [shards]shard
 	swept  atomic.Uint32 // how many shards were swept so far
+	vaults sync.Map      // of *vault, by tenant.ID
 
 	state state
 

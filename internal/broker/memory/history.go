@@ -2,6 +2,8 @@ package memory
 
 import (
 	"context"
+	"math"
+	"sync/atomic"
 	"time"
 
 	"portcullis/internal/broker"
@@ -10,51 +12,94 @@ import (
 	"portcullis/internal/message"
 )
 
-// history is what a channel keeps.
+// history is what a channel keeps. It is guarded by the lock of its shard.
 type history struct {
 	*ring.Ring
-	keep broker.Keep // of the last publication
+	ref   channel.Ref
+	vault *vault
+	keep  broker.Keep   // of the last publication
+	gone  atomic.Uint64 // messages up to this offset are not stored any more: for whoever has no lock
 }
+
+// change does something to what is stored, and settles it with the vault.
+func (h *history) change(f func()) {
+	was, count := h.Bytes(), h.Len()
+	f()
+	h.gone.Store(h.Lost())
+	h.vault.settle(int64(h.Bytes()-was), h.Len()-count)
+}
+
+func (h *history) trim(now time.Time) { h.change(func() { h.Trim(h.keep, now) }) }
 
 // keep is Publish on a channel with history.
 func (b *Broker) keep(shard int, m message.Message, keep broker.Keep) (broker.Receipt, error) {
 	s := &b.engine.shards[shard]
+	receipt, err := b.take(shard, s, m, keep)
+	if err == nil && keep.Total > 0 {
+		b.engine.vault(m.Channel.Tenant).makeRoom(b.engine, keep.Total)
+	}
+	return receipt, err
+}
+
+// take stores m and gives it to everybody who wants it.
+func (b *Broker) take(shard int, s *shard, m message.Message, keep broker.Keep) (broker.Receipt, error) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
 	if err := b.reached(); err != nil {
 		return broker.Receipt{}, err
 	}
-	if wanted := b.engine.store(s, &m, keep); wanted != nil {
-		return broker.Receipt{Position: m.Position}, b.pass(wanted, shard, m)
+	wanted, receipt, err := b.engine.store(s, &m, keep)
+	if err != nil || wanted == nil {
+		return receipt, err
 	}
-	return broker.Receipt{Position: m.Position}, nil
+	return receipt, b.pass(wanted, shard, m)
 }
 
 // store gives m its place, and returns who wants it.
-func (e *engine) store(s *shard, m *message.Message, keep broker.Keep) *audience {
+func (e *engine) store(s *shard, m *message.Message, keep broker.Keep) (wanted *audience, r broker.Receipt, err error) {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if keep.ID != (broker.ID{}) {
+		if offset, known, err := s.seen.find(keep.ID, e.print(m), now); err != nil {
+			return nil, broker.Receipt{}, err
+		} else if known {
+			return nil, broker.Receipt{Position: message.Position{Offset: offset, Epoch: e.epoch}, Duplicate: true}, nil
+		}
+	}
 	h := s.histories[m.Channel]
 	if h == nil {
-		h = &history{Ring: ring.New(s.forgotten)}
+		h = &history{Ring: ring.New(s.lost(m.Channel)), ref: m.Channel, vault: e.vault(m.Channel.Tenant)}
 		s.histories[m.Channel] = h
+		delete(s.graves, m.Channel)
 	}
 	h.keep = keep
-	h.Trim(keep, now)
+	h.trim(now)
 	m.Previous = h.Newest()
 	m.Position = message.Position{Offset: e.last.Add(1), Epoch: e.epoch}
-	h.Add(*m, now)
-	h.Trim(keep, now)
-	return s.wanted[m.Channel]
+	h.change(func() {
+		h.Add(*m, now)
+		h.Trim(keep, now)
+	})
+	h.vault.remember(h, m.Position.Offset)
+	if keep.ID != (broker.ID{}) {
+		s.seen.add(keep.ID, m.Position.Offset, e.print(m), now)
+	}
+	return s.wanted[m.Channel], broker.Receipt{Position: m.Position}, nil
 }
 
 // forget ends the history of a channel that no longer keeps one. Whoever comes back with an older position has missed something.
 func (e *engine) forget(s *shard, ref channel.Ref) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.histories, ref)
-	s.forgotten = e.last.Add(1)
+	if h := s.histories[ref]; h != nil {
+		s.bury(h, e.last.Add(1))
+	}
+}
+
+// known says whether a position is one of this engine's.
+func (e *engine) known(p message.Position) bool {
+	return p.Epoch == e.epoch && p.Offset <= e.last.Load()
 }
 
 // Since reads the channel's history.
@@ -66,17 +111,55 @@ func (b *Broker) Since(_ context.Context, ref channel.Ref, from message.Position
 	_, s := e.place(ref)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	known := from.Epoch == e.epoch && from.Offset <= e.last.Load()
+	known := e.known(from)
 	if !known {
 		from.Offset = 0
 	}
 	h := s.histories[ref]
 	if h == nil {
-		return nil, known && from.Offset >= s.forgotten, nil
+		return nil, known && from.Offset >= s.lost(ref), nil
 	}
-	h.Trim(h.keep, time.Now())
+	h.trim(time.Now())
 	page, complete := h.Since(from.Offset, limit)
 	return page, complete && known, nil
+}
+
+// Before reads it from the other end.
+func (b *Broker) Before(_ context.Context, ref channel.Ref, from message.Position, limit int) ([]message.Message, bool, error) {
+	if err := b.reached(); err != nil {
+		return nil, false, err
+	}
+	e := b.engine
+	_, s := e.place(ref)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := e.known(from)
+	if !known {
+		from.Offset = math.MaxUint64
+	}
+	h := s.histories[ref]
+	if h == nil {
+		return nil, known, nil
+	}
+	h.trim(time.Now())
+	return h.Before(from.Offset, limit), known, nil
+}
+
+// Purge forgets the channel's history, between two of its messages.
+func (b *Broker) Purge(_ context.Context, ref channel.Ref) (message.Position, error) {
+	if err := b.reached(); err != nil {
+		return message.Position{}, err
+	}
+	e := b.engine
+	_, s := e.place(ref)
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h := s.histories[ref]; h != nil {
+		s.bury(h, max(h.Newest(), h.Lost()))
+	}
+	return message.Position{Offset: e.last.Load(), Epoch: e.epoch}, nil
 }
 
 // Heads reads the newest positions.
@@ -108,17 +191,17 @@ const (
 	sweepShards = 4
 )
 
-// sweep drops histories whose messages all grew old.
+// sweep drops histories whose messages all grew old, and IDs of long ago.
 func (e *engine) sweep(now time.Time) {
 	for range sweepShards {
 		s := &e.shards[e.swept.Add(1)%shards]
 		s.mu.Lock()
-		for ref, h := range s.histories {
-			if h.Trim(h.keep, now); h.Len() == 0 {
-				s.forgotten = max(s.forgotten, h.Lost())
-				delete(s.histories, ref)
+		for _, h := range s.histories {
+			if h.trim(now); h.Len() == 0 {
+				s.bury(h, h.Lost())
 			}
 		}
+		s.seen.expire(now)
 		s.mu.Unlock()
 	}
 }

@@ -9,11 +9,15 @@ import (
 	"portcullis/internal/message"
 )
 
+// Overhead is about how many bytes a stored message takes beside its payload.
+const Overhead = 256
+
 // Ring is a channel's messages in the order of their offsets. It bounds nothing by itself: [Ring.Trim] does, after an addition and before a question.
 // It is not safe for concurrent use.
 type Ring struct {
 	items []item // items[first:] are stored, the oldest first
 	first int
+	bytes int
 	lost  uint64 // everything up to this offset is gone, or was never here
 }
 
@@ -22,11 +26,16 @@ type item struct {
 	added   time.Time
 }
 
+func (i *item) size() int { return len(i.message.Data) + Overhead }
+
 // New returns an empty ring that knows nothing of offsets up to lost.
 func New(lost uint64) *Ring { return &Ring{lost: lost} }
 
 // Add stores m, whose offset must be greater than every one before.
-func (r *Ring) Add(m message.Message, now time.Time) { r.items = append(r.items, item{m, now}) }
+func (r *Ring) Add(m message.Message, now time.Time) {
+	r.items = append(r.items, item{m, now})
+	r.bytes += len(m.Data) + Overhead
+}
 
 // Trim removes the oldest messages: what keep does not allow at now.
 func (r *Ring) Trim(keep broker.Keep, now time.Time) {
@@ -37,8 +46,27 @@ func (r *Ring) Trim(keep broker.Keep, now time.Time) {
 			gone++
 		}
 	}
+	r.drop(gone)
+}
+
+// Drop removes the messages up to an offset.
+func (r *Ring) Drop(through uint64) {
+	at, found := r.place(through)
+	if found {
+		at++
+	}
+	r.drop(at)
+	r.lost = max(r.lost, through)
+}
+
+// drop removes so many of the oldest.
+func (r *Ring) drop(gone int) {
 	if gone == 0 {
 		return
+	}
+	stored := r.items[r.first:]
+	for i := range stored[:gone] {
+		r.bytes -= stored[i].size()
 	}
 	r.lost = stored[gone-1].message.Position.Offset
 	clear(stored[:gone])
@@ -59,6 +87,9 @@ func (r *Ring) compact() {
 // Len returns how many messages are stored.
 func (r *Ring) Len() int { return len(r.items) - r.first }
 
+// Bytes returns about how much memory they take.
+func (r *Ring) Bytes() int { return r.bytes }
+
 // Newest returns the offset of the newest message that is stored, 0 when none is.
 func (r *Ring) Newest() uint64 {
 	if r.Len() == 0 {
@@ -70,10 +101,9 @@ func (r *Ring) Newest() uint64 {
 // Lost returns the greatest offset that is not stored any more. Messages before it are not stored either.
 func (r *Ring) Lost() uint64 { return r.lost }
 
-// Since returns up to limit messages after offset, the oldest first, and whether none is missing between offset and the last of them.
-func (r *Ring) Since(offset uint64, limit int) (page []message.Message, complete bool) {
-	stored := r.items[r.first:]
-	from, found := slices.BinarySearchFunc(stored, offset, func(i item, offset uint64) int {
+// place returns where among those that are stored the message of an offset is, or would be.
+func (r *Ring) place(offset uint64) (at int, found bool) {
+	return slices.BinarySearchFunc(r.items[r.first:], offset, func(i item, offset uint64) int {
 		switch at := i.message.Position.Offset; {
 		case at < offset:
 			return -1
@@ -82,10 +112,15 @@ func (r *Ring) Since(offset uint64, limit int) (page []message.Message, complete
 		}
 		return 0
 	})
+}
+
+// Since returns up to limit messages after offset, the oldest first, and whether none is missing between offset and the last of them.
+func (r *Ring) Since(offset uint64, limit int) (page []message.Message, complete bool) {
+	at, found := r.place(offset)
 	if found {
-		from++
+		at++
 	}
-	stored = stored[from:]
+	stored := r.items[r.first+at:]
 	stored = stored[:min(len(stored), max(limit, 0))]
 	if len(stored) > 0 {
 		page = make([]message.Message, len(stored))
@@ -94,4 +129,15 @@ func (r *Ring) Since(offset uint64, limit int) (page []message.Message, complete
 		page[i] = stored[i].message
 	}
 	return page, offset >= r.lost
+}
+
+// Before returns up to limit messages before offset, the newest first.
+func (r *Ring) Before(offset uint64, limit int) (page []message.Message) {
+	at, _ := r.place(offset)
+	stored := r.items[r.first : r.first+at]
+	stored = stored[max(0, len(stored)-max(limit, 0)):]
+	for _, i := range slices.Backward(stored) {
+		page = append(page, i.message)
+	}
+	return page
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"strconv"
 
-	"portcullis/internal/message"
 	"portcullis/internal/wire"
 )
 
@@ -66,11 +65,13 @@ const (
 	fBase64
 	fKey
 	fEncryption
+	fLimit
+	fReverse
 	fToken
 	fieldCount
 )
 
-var names = [fieldCount]string{"type", "id", "channel", "data", "since", "strict", "join_leave", "self", "base64", "idempotency_key", "encryption", "token"}
+var names = [fieldCount]string{"type", "id", "channel", "data", "since", "strict", "join_leave", "self", "base64", "idempotency_key", "encryption", "limit", "reverse", "token"}
 
 // fields are the values of one object's known members, as they stand in the text; nil where there is none.
 type fields [fieldCount][]byte
@@ -176,6 +177,8 @@ func (f *fields) request() (r wire.Request, fault *wire.Fault) {
 		return r, f.payload(&r)
 	case wire.Subscribe:
 		return r, f.start(&r)
+	case wire.History:
+		return r, f.page(&r)
 	}
 	return r, nil
 }
@@ -186,60 +189,6 @@ func (f *fields) knownID() int64 {
 		return 0
 	}
 	return id
-}
-
-// payload reads what echo and publish carry.
-func (f *fields) payload(r *wire.Request) *wire.Fault {
-	if r.Verb == wire.Publish {
-		for _, later := range []field{fBase64, fKey, fEncryption} {
-			if f[later] != nil {
-				r.Wants = names[later]
-			}
-		}
-	}
-	r.Data, r.Opcode = f[fData], wire.Text
-	if r.Data == nil && r.Wants == "" {
-		return bad(string(r.Verb) + " needs data: any JSON value, null too")
-	}
-	return nil
-}
-
-// start reads where a subscriber wants to begin.
-func (f *fields) start(r *wire.Request) *wire.Fault {
-	for _, b := range []struct {
-		field
-		set func(bool)
-	}{
-		{fStrict, func(on bool) { r.Strict = on }},
-		{fJoinLeave, func(on bool) { r.JoinLeave = on }},
-		{fSelf, func(on bool) { want(r, !on, fSelf) }},
-	} {
-		switch text := string(f[b.field]); text {
-		case "":
-		case "true", "false":
-			b.set(text == "true")
-		default:
-			return bad(names[b.field] + " must be true or false")
-		}
-	}
-	if f[fSince] == nil {
-		return nil
-	}
-	var since struct {
-		Offset *uint64 `json:"offset"`
-		Epoch  string  `json:"epoch"`
-	}
-	if json.Unmarshal(f[fSince], &since) != nil || since.Offset == nil {
-		return bad(`since must be a position such as {"offset":41,"epoch":"x7"}`)
-	}
-	r.Since = &message.Position{Offset: *since.Offset, Epoch: since.Epoch}
-	return nil
-}
-
-func want(r *wire.Request, wanted bool, f field) {
-	if wanted {
-		r.Wants = names[f]
-	}
 }
 
 // cut shortens a client's text to what an answer may repeat.

@@ -1,6 +1,7 @@
 package json
 
 import (
+	"encoding/base64"
 	"strconv"
 	"time"
 
@@ -13,22 +14,29 @@ func (Dialect) AppendMessage(dst []byte, m *message.Message) []byte {
 	dst, payload := wire.BeginFrame(dst)
 	dst = append(dst, `{"type":"message","channel":"`...)
 	dst = append(dst, m.Channel.Name.String()...) // no character of a name needs escaping
-	dst = append(dst, '"')
+	dst = append(dst, `",`...)
+	dst = append(appendBody(dst, m), '}')
+	return wire.EndFrame(dst, payload, wire.Text)
+}
+
+// appendBody appends what a message says: the members that it has in a frame of its own, and in a page of history.
+func appendBody(dst []byte, m *message.Message) []byte {
 	if m.Position.Offset != 0 {
-		dst = appendInt(dst, `,"offset":`, int64(m.Position.Offset))
-		dst = appendInt(dst, `,"previous":`, int64(m.Previous))
+		dst = appendInt(dst, `"offset":`, int64(m.Position.Offset))
+		dst = append(appendInt(dst, `,"previous":`, int64(m.Previous)), ',')
 	}
-	dst = appendInt(dst, `,"time":`, m.Time.UnixMilli())
+	dst = appendInt(dst, `"time":`, m.Time.UnixMilli())
 	dst = append(dst, `,"from":{"user":`...)
 	dst = appendText(dst, m.From.User)
 	if m.From.Connection != "" {
 		dst = append(dst, `,"connection":`...)
 		dst = appendText(dst, m.From.Connection)
 	}
-	dst = append(dst, `},"data":`...)
-	dst = append(dst, m.Data...)
-	dst = append(dst, '}')
-	return wire.EndFrame(dst, payload, wire.Text)
+	if m.Binary {
+		dst = base64.StdEncoding.AppendEncode(append(dst, `},"base64":"`...), m.Data)
+		return append(dst, '"')
+	}
+	return append(append(dst, `},"data":`...), m.Data...)
 }
 
 // AppendNotice implements [wire.Dialect].
@@ -52,6 +60,9 @@ func (Dialect) AppendNotice(dst []byte, n *wire.Notice) []byte {
 	}
 	if n.Fault != nil {
 		dst = appendFault(dst, n.Fault)
+	}
+	if n.Gap != nil {
+		dst = appendGap(dst, n.Gap)
 	}
 	return wire.EndFrame(append(dst, '}'), payload, wire.Text)
 }
@@ -167,14 +178,52 @@ func appendOK(dst []byte, r *wire.Reply) []byte {
 		dst = appendPresence(dst, r.Presence)
 	}
 	dst = appendPosition(dst, r.Position)
+	if r.Duplicate {
+		dst = append(dst, `,"duplicate":true`...)
+	}
 	if r.Recovery != nil {
-		dst = strconv.AppendBool(append(dst, `,"recovered":`...), r.Recovery.Recovered)
-		if r.Recovery.Reason != "" {
-			dst = append(dst, `,"reason":`...)
-			dst = appendText(dst, r.Recovery.Reason)
-		}
+		dst = appendRecovery(dst, r.Verb, r.Recovery)
+	}
+	if r.Page != nil {
+		dst = appendPage(dst, r.Page)
 	}
 	return dst
+}
+
+func appendRecovery(dst []byte, v wire.Verb, r *wire.Recovery) []byte {
+	dst = strconv.AppendBool(append(dst, `,"recovered":`...), r.Recovered)
+	if r.Recovered && v == wire.Subscribe {
+		dst = appendInt(dst, `,"replayed":`, int64(r.Replayed))
+	}
+	if r.Reason != "" {
+		dst = appendText(append(dst, `,"reason":`...), string(r.Reason))
+	}
+	return dst
+}
+
+func appendPage(dst []byte, p *wire.Page) []byte {
+	dst = append(dst, `,"messages":[`...)
+	for i := range p.Messages {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(appendBody(append(dst, '{'), &p.Messages[i]), '}')
+	}
+	return strconv.AppendBool(append(dst, `],"more":`...), p.More)
+}
+
+// appendGap appends the ends that are known.
+func appendGap(dst []byte, g *wire.Gap) []byte {
+	if g.After != 0 {
+		dst = strconv.AppendUint(append(dst, `,"after":`...), g.After, 10)
+	}
+	if g.Before != 0 {
+		dst = strconv.AppendUint(append(dst, `,"before":`...), g.Before, 10)
+	}
+	if g.Epoch != "" {
+		dst = appendText(append(dst, `,"epoch":`...), g.Epoch)
+	}
+	return appendText(append(dst, `,"reason":`...), string(g.Reason))
 }
 
 // appendPosition appends a place in a channel's order, nothing for none.

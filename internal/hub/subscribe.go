@@ -1,0 +1,168 @@
+package hub
+
+import (
+	"context"
+	"time"
+
+	"portcullis/internal/acl"
+	"portcullis/internal/channel"
+	"portcullis/internal/message"
+	"portcullis/internal/wire"
+)
+
+// Start is how a subscriber wants to begin.
+type Start struct {
+	Since  *message.Position // where it wants to continue; nil begins with the present
+	Strict bool              // not at all, rather than with something missing
+	Mute   bool              // without what its own connection says
+	// JoinLeave asks to hear who comes to the channel and who leaves it.
+	JoinLeave bool
+
+	from *wire.Recovery // the answer to whoever cannot continue at all
+}
+
+// Begun is how a subscription began.
+type Begun struct {
+	Position message.Position // everything after it comes, or a gap says what does not; zero on channels without history
+	Recovery *wire.Recovery   // nil for whoever did not want to continue
+}
+
+// Subscribe begins the delivery of a channel, until Unsubscribe or Leave. confirm runs when it is certain and before the first message, so that a client
+// hears the ok first; it must not wait. Everything after the position that it is told comes, or a gap says what does not.
+//
+// To continue takes the right to subscribe alone, unless a rule denies history: then nothing that was said before is heard.
+func (m *Member) Subscribe(ctx context.Context, name string, how Start, confirm func(Begun)) *wire.Fault {
+	n, fault := parse(name)
+	if fault != nil {
+		return fault
+	}
+	m.lock() // until the room is joined: a policy is applied before the decision, or to the subscription
+	r := m.rights
+	d, hears := r.decide(acl.Subscribe, n), acl.Decision{Allowed: true}
+	if how.JoinLeave {
+		hears = r.decide(acl.Presence, n)
+	}
+	var s *Subscription
+	if d.Allowed && hears.Allowed {
+		s, fault = m.subscribe(r.ref(n), &how, confirm)
+	}
+	m.mu.Unlock()
+	if denied := m.hub.decided(r, acl.Subscribe, n, d); denied != nil {
+		return denied
+	}
+	if how.JoinLeave {
+		if denied := m.hub.decided(r, acl.Presence, n, hears); denied != nil {
+			return denied
+		}
+	}
+	if fault != nil || s == nil {
+		return fault
+	}
+	return m.catchUp(ctx, s, how, confirm)
+}
+
+// subscribe joins the room of a channel that the member may hear. It returns the subscription where that has to catch up before it begins. The caller holds mu.
+func (m *Member) subscribe(ref channel.Ref, how *Start, confirm func(Begun)) (*Subscription, *wire.Fault) {
+	if m.subscriptions.find(ref.Name) != nil {
+		return nil, &wire.Fault{Code: wire.AlreadySubscribed, Message: "there is a subscription to " + ref.Name.String()}
+	}
+	if how.JoinLeave && m.rights.lists(ref.Name) == 0 {
+		return nil, noPresence(ref.Name)
+	}
+	s := &Subscription{subscriber: m.subscriber}
+	if how.Mute {
+		s.mute = m.connection
+	}
+	keeps := m.rights.tenant.Channels.Of(ref.Name).History.Kept()
+	var from *wire.Recovery
+	if how.Since != nil && (!keeps || m.rights.mayNotRead(ref.Name)) {
+		if how.Strict {
+			return nil, unrecoverable(wire.NoHistory)
+		}
+		how.Since, from = nil, &wire.Recovery{Reason: wire.NoHistory}
+		m.hub.observer.Recovered(wire.NoHistory, 0)
+	}
+	begun := func() { confirm(Begun{Recovery: from}) }
+	if keeps {
+		begun = nil
+	}
+	if fault := m.hub.join(ref, m.rights.tenant.Account, m.subscriptions.len(), s, m.follower(), begun); fault != nil {
+		return nil, fault
+	}
+	m.subscriptions.add(s)
+	if !keeps || how.Since == nil && s.settle(func(at message.Position) { confirm(Begun{at, from}) }) {
+		m.began(ref, how)
+		return nil, nil
+	}
+	how.from = from
+	return s, nil
+}
+
+// mayNotRead reports whether a rule denies history. That no rule allows it is another matter: whoever may hear a channel may continue to.
+func (r rights) mayNotRead(name channel.Name) bool {
+	d := r.decide(acl.History, name)
+	return !d.Allowed && d.Basis == acl.ExplicitDeny
+}
+
+func unrecoverable(why wire.Unrecovered) *wire.Fault {
+	return &wire.Fault{Code: wire.Unrecoverable, Message: "this position cannot be continued from: " + string(why)}
+}
+
+// settle lets s begin where its room knows the position from which on it hears, and reports whether it does.
+func (s *Subscription) settle(confirm func(message.Position)) bool {
+	r := s.room
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := r.course.taken
+	if at.Epoch == "" || r.course.lost || s.catch.over {
+		return false
+	}
+	confirm(at)
+	r.late.catching = without(r.late.catching, s)
+	s.catch = nil
+	r.seat(s)
+	return true
+}
+
+// catchUp asks the engine where the channel is and what the subscriber missed, and lets it begin.
+func (m *Member) catchUp(ctx context.Context, s *Subscription, how Start, confirm func(Begun)) *wire.Fault {
+	ctx, cancel := context.WithTimeout(ctx, readBy)
+	defer cancel()
+	found, err := m.hub.find(ctx, s, how)
+	m.lock()
+	defer m.mu.Unlock()
+	name := s.room.ref.Name
+	if m.subscriptions.find(name) != s {
+		return &wire.Fault{Code: wire.Forbidden, Message: acl.Subscribe.String() + " on " + name.String() + " is not allowed"}
+	}
+	fault := found.fault(how, err)
+	if fault != nil {
+		m.subscriptions.remove(name)
+		m.leave(s)
+		return fault
+	}
+	if found.recovery != nil && how.Since != nil {
+		m.hub.observer.Recovered(found.recovery.Reason, found.recovery.Replayed)
+	}
+	confirm(Begun{found.at, found.recovery})
+	m.hub.replay(s, found)
+	m.began(s.room.ref, &how)
+	return nil
+}
+
+// began tells others of a subscription that began. The caller holds mu.
+func (m *Member) began(ref channel.Ref, how *Start) {
+	m.follower().Subscribed(m.rights.principal, m.connection, ref.Name)
+	m.attend(ref, how.JoinLeave)
+}
+
+// fault is why a subscription does not begin.
+func (f *found) fault(how Start, err error) *wire.Fault {
+	switch {
+	case err != nil:
+		return &wire.Fault{Code: wire.Unavailable, Message: "the engine cannot say where the channel is", Retry: time.Second}
+	case how.Strict && f.recovery != nil && !f.recovery.Recovered:
+		return unrecoverable(f.recovery.Reason)
+	}
+	return nil
+}
