@@ -2,12 +2,14 @@ package blackbox_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // previewed is what acl diff --live says about one tenant.
@@ -93,6 +95,48 @@ func TestAnOperatorSeesWhoWouldLoseWhat(t *testing.T) {
 	ana.lives(t)
 	if m := bob.hear(); m["type"] != "message" || m["channel"] != "room:1" {
 		t.Errorf("bob hears %v, want ana's message", m)
+	}
+}
+
+// A full node is compared in a fraction of the ten seconds after which an administrator's request ends; docs/benchmarks.md has the figure.
+func TestAFullNodeIsCompared(t *testing.T) {
+	size, most := 100, 5*time.Second
+	if long() {
+		size = 10_000
+	} else {
+		t.Parallel()
+	}
+	o := options{acme: tenantOptions{limits: "connections: unlimited\nconnections_per_second: unlimited\nchannels: unlimited"}}
+	g := start(t, o)
+	const each = 11
+	for i := range size {
+		user := fmt.Sprintf("user%05d", i)
+		c := g.dial(t, acme.token(user, roles("member")))
+		frames := []frame{text(`{"type":"subscribe","id":1,"channel":"room:all"}`)}
+		for k := range each - 1 {
+			frames = append(frames, text(fmt.Sprintf(`{"type":"subscribe","id":%d,"channel":"user:%s:%d"}`, 2+k, user, k)))
+		}
+		if err := c.put(frames...); err != nil {
+			t.Fatal(err)
+		}
+		for range each {
+			if e := c.hear(); e["type"] != "ok" {
+				t.Fatalf("got %v, want ok", e)
+			}
+		}
+	}
+	o.acme.rules = `- { name: inboxes are closed, deny: [subscribe], channels: ["user:**"] }`
+	main := o.write(t, t.TempDir())
+	began := time.Now()
+	out, errs, _ := g.run(t, "acl", "diff", "--live", "--config", main, "--tenant", "acme", "--json")
+	took := time.Since(began)
+	var all []previewed
+	if err := json.Unmarshal([]byte(out), &all); err != nil || len(all) != 1 || all[0].Connections != size || all[0].LostSubscriptions != size*(each-1) {
+		t.Fatalf("%v: %.400s\n%s", err, out, errs)
+	}
+	t.Logf("%d connections with %d subscriptions each: %v", size, each, took)
+	if took > most {
+		t.Errorf("it took %v, want at most %v", took, most)
 	}
 }
 

@@ -2,7 +2,6 @@
 package preview
 
 import (
-	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -79,41 +78,30 @@ type Session interface {
 func Of[S Session](now, then *acl.Policy, rules []acl.Rule, sessions []S) *Preview {
 	var rest pause
 	p := &Preview{Connections: len(sessions), Lost: []Subscription{}, Rights: []Right{}}
-	heard := make(map[channel.Name]int)
-	var people []*auth.Principal
-	seen := make(map[string][]*auth.Principal)
+	heard := make(map[channel.Name]int, len(sessions))
+	all := newPeople()
 	for _, s := range sessions {
 		pr, names := s.Principal(), s.Channels()
 		p.Subscriptions += len(names)
+		rest.after(1)
 		for _, name := range names {
 			heard[name]++
 			rest.after(1)
-			p.subscription(s.ID(), pr, name, now.Decide(pr, acl.Subscribe, name), then.Decide(pr, acl.Subscribe, name))
+			if d := then.Decide(pr, acl.Subscribe, name); !d.Allowed {
+				p.lose(s.ID(), pr, name, now, d)
+			}
 		}
-		if !slices.ContainsFunc(seen[pr.User], func(other *auth.Principal) bool { return alike(pr, other) }) {
-			seen[pr.User] = append(seen[pr.User], pr)
-			people = append(people, pr)
-		}
+		all.add(pr)
 	}
 	slices.SortFunc(p.Lost, func(a, b Subscription) int { return strings.Compare(a.User+" "+a.Channel, b.User+" "+b.Channel) })
-	slices.SortStableFunc(people, func(a, b *auth.Principal) int { return strings.Compare(a.User, b.User) })
-	p.rights(now, then, people, newPlaces(rules, heard))
+	p.rights(now, then, all.sorted(), newPlaces(rules, heard))
 	return p
 }
 
-// alike reports whether no rule can tell two principals of one user apart.
-func alike(a, b *auth.Principal) bool {
-	return slices.Equal(a.Roles, b.Roles) && slices.Equal(a.Scopes, b.Scopes) && slices.Equal(a.Claims, b.Claims) &&
-		(a.Certificate == nil) == (b.Certificate == nil) && reflect.DeepEqual(a.Grants, b.Grants)
-}
-
-func (p *Preview) subscription(connection string, pr *auth.Principal, name channel.Name, now, then acl.Decision) {
-	if then.Allowed {
-		return
-	}
+func (p *Preview) lose(connection string, pr *auth.Principal, name channel.Name, now *acl.Policy, then acl.Decision) {
 	p.LostSubscriptions++
 	if len(p.Lost) < mostTold {
-		p.Lost = append(p.Lost, Subscription{connection, pr.User, name.String(), now.Rule, then.Rule})
+		p.Lost = append(p.Lost, Subscription{connection, pr.User, name.String(), now.Decide(pr, acl.Subscribe, name).Rule, then.Rule})
 	}
 }
 
