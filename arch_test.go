@@ -45,6 +45,7 @@ var house = []rule{
 	{path: "internal/admin", floor: 8, libraries: []string{"github.com/go-chi/chi/v5"}},
 	{path: "internal/gateway", floor: 7, family: []string{"internal/gateway/door"}, libraries: []string{"github.com/go-chi/chi/v5"}},
 	{path: "internal/gateway/api", floor: 7, family: []string{"internal/gateway", "internal/gateway/door"}, libraries: []string{"github.com/go-chi/chi/v5"}},
+	{path: "internal/gateway/api/channels", floor: 7, family: []string{"internal/gateway/api", "internal/gateway/door"}, libraries: []string{"github.com/go-chi/chi/v5"}},
 	{path: "internal/gateway/door", floor: 7},
 	{path: "internal/gateway/preview", floor: 7},
 	{path: "internal/doctor", floor: 6},

@@ -33,7 +33,7 @@ type Config struct {
 	// Age is how long a connection may live; 0 is for ever.
 	Age time.Duration
 	// Routes adds the paths beside the handshake's.
-	Routes   func(chi.Router)
+	Routes   []Routes
 	Observer Observer
 	// Ready reports whether the node can serve, for the balancer.
 	Ready func() bool
@@ -58,6 +58,9 @@ type Gateway struct {
 	closed   atomic.Bool   // no new handshakes
 }
 
+// Routes adds paths to those of the gateway.
+type Routes = func(chi.Router)
+
 // New returns a gateway that serves as soon as it is given requests.
 func New(c Config) *Gateway {
 	g := &Gateway{config: c, applying: make(chan struct{}, 1)}
@@ -66,8 +69,8 @@ func New(c Config) *Gateway {
 	r.Get("/v1/ws", g.connect)
 	r.Get("/healthz", g.health)
 	r.Head("/healthz", g.health)
-	if c.Routes != nil {
-		c.Routes(r)
+	for _, more := range c.Routes {
+		more(r)
 	}
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		door.AnswerWith(w, problem.Problem{Code: wire.NotFound, Detail: "there is nothing at this path; clients connect at /v1/ws"})

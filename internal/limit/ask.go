@@ -30,3 +30,13 @@ func (t *Tenant) visitor(now time.Time, name string) *User {
 	t.left++
 	return u
 }
+
+// Weigh counts what such a user sent, once it is there: so many messages, which Ask was asked about, of size bytes together.
+func (t *Tenant) Weigh(now time.Time, messages, size int) Over {
+	t.counts.received.Add(uint64(messages))
+	t.counts.receivedBytes.Add(uint64(size))
+	if retry, ok := t.terms.Load().bytes.Take(now, size); !ok {
+		return t.counts.refuse(Over{BytesPerSecond, retry})
+	}
+	return Over{}
+}

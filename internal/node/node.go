@@ -25,6 +25,7 @@ import (
 	"portcullis/internal/config/watch"
 	"portcullis/internal/doctor"
 	"portcullis/internal/gateway"
+	"portcullis/internal/gateway/api/channels"
 	"portcullis/internal/gateway/door"
 	"portcullis/internal/hub"
 	"portcullis/internal/limit"
@@ -128,9 +129,10 @@ func New(o Options) (*Node, []config.Problem) {
 	if n.door, problems = n.newDoor(gates, problems); n.door == nil {
 		return nil, problems
 	}
+	requests := n.newAPI()
 	n.gateway = gateway.New(gateway.Config{
 		Door: n.door, Realms: n.realms, Hub: n.hub, Dialects: dialects, Sessions: n.sessions, Age: time.Duration(o.Config.Listen.ConnectionAge),
-		Routes: n.newAPI().Routes, Observer: m.Gateway(), Ready: n.Ready, Log: o.Log,
+		Routes: []gateway.Routes{requests.Routes, channels.New(requests, n.door, n.hub).Routes}, Observer: m.Gateway(), Ready: n.Ready, Log: o.Log,
 	})
 	n.doctor = n.newDoctor(dialects)
 	return n, problems

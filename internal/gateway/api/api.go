@@ -79,23 +79,36 @@ func New(c Config) *API { return &API{c} }
 
 // Routes adds its paths. Pages of the tenants' lists may use those that a page has a use for.
 func (a *API) Routes(r chi.Router) {
-	whoami := a.config.Door.Open(http.MethodGet, a.asked(door.API, a.whoami))
+	whoami := a.config.Door.Open(http.MethodGet, a.Asked(door.API, a.whoami))
 	r.Get("/v1/whoami", whoami)
 	r.Options("/v1/whoami", whoami)
-	mint := a.config.Door.Open(http.MethodPost, a.asked(door.TicketMint, a.mint))
+	mint := a.config.Door.Open(http.MethodPost, a.Asked(door.TicketMint, a.mint))
 	r.Post("/v1/tickets", mint)
 	r.Options("/v1/tickets", mint)
-	check := a.config.Door.Open(http.MethodPost, a.asked(door.API, a.permissions))
+	check := a.config.Door.Open(http.MethodPost, a.Asked(door.API, a.permissions))
 	r.Post("/v1/permissions/check", check)
 	r.Options("/v1/permissions/check", check)
-	r.Post("/v1/revocations", a.managed(a.revoke))
+	r.Post("/v1/revocations", a.Managed(a.revoke))
 	a.connectionRoutes(r)
 	r.Post("/v1/logout", a.logout)
 	r.Post("/v1/security-events", a.event)
 }
 
-// asked leads a request through the door.
-func (a *API) asked(p door.Purpose, next func(http.ResponseWriter, *http.Request, *door.Caller) error) http.HandlerFunc {
+// Failed is the answer to a request that the hub refused.
+func Failed(f *wire.Fault) error {
+	return &BadRequest{problem.Problem{Code: f.Code, Detail: f.Message, Retry: f.Retry}}
+}
+
+// Counted counts n more messages of a caller, for what it asks.
+func Counted(c *door.Caller, n int) error {
+	if over := c.Tenant.Account.Ask(c.Started, c.Principal.User, n); over.Any() {
+		return door.Later(door.MessageRate, over.Retry, "%s; every request, and every message in it, counts as a message", over.Text())
+	}
+	return nil
+}
+
+// Asked leads a request through the door.
+func (a *API) Asked(p door.Purpose, next func(http.ResponseWriter, *http.Request, *door.Caller) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		c, err := a.config.Door.Ask(r, p, time.Now())
 		if err == nil {
@@ -113,8 +126,8 @@ func (a *API) asked(p door.Purpose, next func(http.ResponseWriter, *http.Request
 	}
 }
 
-// answer writes a document that no cache may keep.
-func answer(w http.ResponseWriter, status int, document any) {
+// Answer writes a document that no cache may keep.
+func Answer(w http.ResponseWriter, status int, document any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -132,11 +145,11 @@ func (b *BadRequest) Error() string { return b.Detail }
 
 // body reads a request's body of the media type wanted.
 func body(w http.ResponseWriter, r *http.Request, want string) ([]byte, error) {
-	return bodyOf(w, r, want, maxBody)
+	return BodyOf(w, r, want, maxBody)
 }
 
-// bodyOf is body for one of at most so many bytes.
-func bodyOf(w http.ResponseWriter, r *http.Request, want string, most int64) ([]byte, error) {
+// BodyOf is body for one of at most so many bytes.
+func BodyOf(w http.ResponseWriter, r *http.Request, want string, most int64) ([]byte, error) {
 	types := r.Header.Values("Content-Type")
 	media := ""
 	if len(types) == 1 {
@@ -144,6 +157,9 @@ func bodyOf(w http.ResponseWriter, r *http.Request, want string, most int64) ([]
 	}
 	if media != want {
 		return nil, &BadRequest{problem.Problem{Code: wire.BadRequest, Status: http.StatusUnsupportedMediaType, Detail: "send the body as Content-Type: " + want}}
+	}
+	if r.Header.Get("Content-Encoding") != "" {
+		return nil, &BadRequest{problem.Problem{Code: wire.BadRequest, Status: http.StatusUnsupportedMediaType, Detail: "send the body as it is, without Content-Encoding"}}
 	}
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {

@@ -158,20 +158,20 @@ func Segment(r *http.Request, name string) (text string, ok bool) {
 
 func (a *API) connectionRoutes(r chi.Router) {
 	r.Get("/v1/connections", a.listing)
-	r.Get("/v1/connections/{connection}", a.managed(a.connection))
-	r.Delete("/v1/connections/{connection}", a.managed(a.disconnect))
-	r.Post("/v1/connections/{connection}/unsubscribe", a.managed(a.unsubscribe))
-	r.Delete("/v1/users/{user}/connections", a.managed(a.disconnectUser))
+	r.Get("/v1/connections/{connection}", a.Managed(a.connection))
+	r.Delete("/v1/connections/{connection}", a.Managed(a.disconnect))
+	r.Post("/v1/connections/{connection}/unsubscribe", a.Managed(a.unsubscribe))
+	r.Delete("/v1/users/{user}/connections", a.Managed(a.disconnectUser))
 }
 
-// managed leads a request through the door of those who may manage their tenant. Each counts as a message of its user: a backend that asks without end is at its own limit.
-func (a *API) managed(next func(http.ResponseWriter, *http.Request, *door.Caller) error) http.HandlerFunc {
-	return a.asked(door.API, func(w http.ResponseWriter, r *http.Request, c *door.Caller) error {
+// Managed leads a request through the door of those who may manage their tenant. Each counts as a message of its user: a backend that asks without end is at its own limit.
+func (a *API) Managed(next func(http.ResponseWriter, *http.Request, *door.Caller) error) http.HandlerFunc {
+	return a.Asked(door.API, func(w http.ResponseWriter, r *http.Request, c *door.Caller) error {
 		if err := a.mayManage(c); err != nil {
 			return err
 		}
-		if over := c.Tenant.Account.Ask(c.Started, c.Principal.User, 1); over.Any() {
-			return door.Later(door.MessageRate, over.Retry, "%s; every request counts as a message", over.Text())
+		if err := Counted(c, 1); err != nil {
+			return err
 		}
 		return next(w, r, c)
 	})
@@ -201,11 +201,11 @@ func (a *API) listing(w http.ResponseWriter, r *http.Request) {
 		r = r.WithContext(r.Context())
 		r.URL = &bare
 	}
-	a.managed(func(w http.ResponseWriter, _ *http.Request, c *door.Caller) error {
+	a.Managed(func(w http.ResponseWriter, _ *http.Request, c *door.Caller) error {
 		if !ok {
-			return unreadable(WrongQuery)
+			return Unreadable(WrongQuery)
 		}
-		answer(w, http.StatusOK, List(a.config.Roster(), c.Principal.Tenant, wanted))
+		Answer(w, http.StatusOK, List(a.config.Roster(), c.Principal.Tenant, wanted))
 		return nil
 	})(w, r)
 }
@@ -215,7 +215,7 @@ func (a *API) connection(w http.ResponseWriter, r *http.Request, c *door.Caller)
 	if !there {
 		return NoSuchConnection
 	}
-	answer(w, http.StatusOK, shown)
+	Answer(w, http.StatusOK, shown)
 	return nil
 }
 
@@ -233,10 +233,10 @@ func (a *API) disconnect(w http.ResponseWriter, r *http.Request, c *door.Caller)
 func (a *API) disconnectUser(w http.ResponseWriter, r *http.Request, c *door.Caller) error {
 	user, ok := Segment(r, "user")
 	if !ok {
-		return unreadable("the user in the path is not percent-encoded as a URL needs it")
+		return Unreadable("the user in the path is not percent-encoded as a URL needs it")
 	}
 	n := DisconnectUser(a.config.Roster(), c.Principal.Tenant, user)
 	a.config.Observer.Managed(c, "user.disconnect", user)
-	answer(w, http.StatusOK, Disconnected{n})
+	Answer(w, http.StatusOK, Disconnected{n})
 	return nil
 }

@@ -159,11 +159,11 @@ func deny(w http.ResponseWriter, s Source, a door.Answer) {
 		return
 	}
 	if s == ByLogout { // OpenID Connect Back-Channel Logout 1.0, section 2.8
-		answer(w, http.StatusBadRequest, map[string]string{"error": "invalid_request", "error_description": "the logout token was not taken: " + string(a.Reason)})
+		Answer(w, http.StatusBadRequest, map[string]string{"error": "invalid_request", "error_description": "the logout token was not taken: " + string(a.Reason)})
 		return
 	}
 	w.Header().Set("Content-Language", "en") // RFC 8935, section 2.3
-	answer(w, http.StatusBadRequest, map[string]string{"err": eventError(a.Reason), "description": "the security event token was not taken: " + string(a.Reason)})
+	Answer(w, http.StatusBadRequest, map[string]string{"err": eventError(a.Reason), "description": "the security event token was not taken: " + string(a.Reason)})
 }
 
 // eventError returns the error code of RFC 8935, section 2.4.

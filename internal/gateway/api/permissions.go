@@ -33,18 +33,18 @@ type verdict struct {
 // permissions answers what the caller itself may do now. It is no attempt: nothing that is denied here stands among the denials. Each question counts as a
 // message of the caller, so that this is no cheaper way to keep a gateway busy than a connection.
 func (a *API) permissions(w http.ResponseWriter, r *http.Request, c *door.Caller) error {
-	text, err := bodyOf(w, r, "application/json", checksBody)
+	text, err := BodyOf(w, r, "application/json", checksBody)
 	if err != nil {
 		return err
 	}
 	var asked struct {
 		Checks []check `json:"checks"`
 	}
-	if err := decode(text, &asked, checksUsage); err != nil {
+	if err := Decode(text, &asked, checksUsage); err != nil {
 		return err
 	}
 	if len(asked.Checks) == 0 || len(asked.Checks) > mostChecks {
-		return unreadable("checks has to have 1 to 100 entries; ask for more in several requests")
+		return Unreadable("checks has to have 1 to 100 entries; ask for more in several requests")
 	}
 	if over := c.Tenant.Account.Ask(c.Started, c.Principal.User, len(asked.Checks)); over.Any() {
 		return door.Later(door.MessageRate, over.Retry, "%s; every check counts as a message, so ask fewer at once, or later", over.Text())
@@ -53,7 +53,7 @@ func (a *API) permissions(w http.ResponseWriter, r *http.Request, c *door.Caller
 	for i := range asked.Checks {
 		results[i] = asked.Checks[i].put(c)
 	}
-	answer(w, http.StatusOK, map[string]any{"results": results})
+	Answer(w, http.StatusOK, map[string]any{"results": results})
 	return nil
 }
 

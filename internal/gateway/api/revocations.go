@@ -48,13 +48,13 @@ func Shown(r *revocation.Revocation) json.Marshaler { return revoked{r.ID(), r} 
 // issued. Without until it lasts as long as a token of the tenant may live, and for a key or a certificate for ever.
 func Read(text []byte, t *realm.Tenant, now time.Time) (*revocation.Revocation, error) {
 	var w wanted
-	if err := decode(text, &w, `the body is no revocation such as {"kind":"user","value":"ana"}; its members are kind, value, issuer, user, before, until and reason`); err != nil {
+	if err := Decode(text, &w, `the body is no revocation such as {"kind":"user","value":"ana"}; its members are kind, value, issuer, user, before, until and reason`); err != nil {
 		return nil, err
 	}
 	r := &revocation.Revocation{Tenant: t.ID, Kind: w.Kind, Value: w.Value, Issuer: w.Issuer, User: w.User, Reason: w.Reason, Made: now}
 	switch {
 	case w.Before != nil && *w.Before <= 0:
-		return nil, unreadable("before is not after 1970; leave it out, or write milliseconds since then")
+		return nil, Unreadable("before is not after 1970; leave it out, or write milliseconds since then")
 	case w.Before != nil:
 		r.Before = time.UnixMilli(*w.Before)
 	case w.Kind == revocation.User:
@@ -67,12 +67,13 @@ func Read(text []byte, t *realm.Tenant, now time.Time) (*revocation.Revocation, 
 		r.Until = now.Add(t.TokenLife)
 	}
 	if err := r.Validate(now); err != nil {
-		return nil, unreadable(err.Error())
+		return nil, Unreadable(err.Error())
 	}
 	return r, nil
 }
 
-func unreadable(detail string) error {
+// Unreadable refuses a request that cannot be used, and says why.
+func Unreadable(detail string) error {
 	return &BadRequest{problem.Problem{Code: wire.BadRequest, Detail: detail}}
 }
 
@@ -90,7 +91,7 @@ func (a *API) revoke(w http.ResponseWriter, r *http.Request, c *door.Caller) err
 		return err
 	}
 	a.config.Observer.Revoked(wanted, ByBackend)
-	answer(w, http.StatusCreated, Shown(wanted))
+	Answer(w, http.StatusCreated, Shown(wanted))
 	return nil
 }
 

@@ -9,19 +9,19 @@ import (
 	"unicode/utf8"
 )
 
-// decode reads a body that is one JSON value into a document whose members are all of lower case. What encoding/json would take with more than one meaning is refused:
+// Decode reads a body that is one JSON value into a document whose members are all of lower case. What encoding/json would take with more than one meaning is refused:
 // of two members of one name it would use the last, and a name in any case for its own. Somebody in between, who looks at the body first, may take another one. usage says what is right.
-func decode(text []byte, into any, usage string) error {
+func Decode(text []byte, into any, usage string) error {
 	if !utf8.Valid(text) || !json.Valid(text) {
-		return unreadable(usage)
+		return Unreadable(usage)
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
-		return unreadable(usage)
+		return Unreadable(usage)
 	}
 	if wrong := ambiguous(text); wrong != "" {
-		return unreadable(wrong)
+		return Unreadable(wrong)
 	}
 	return nil
 }
@@ -62,4 +62,33 @@ func ambiguous(text []byte) string {
 			open = append(open, level{object: token == json.Delim('{')})
 		}
 	}
+}
+
+// Object reads a body that is one JSON object, and returns its members as they stand there. Names that are not known, and those that stand twice, are refused as
+// by Decode; what is inside a member is whoever's it is. usage says what is right.
+func Object(text []byte, usage string, known ...string) (map[string]json.RawMessage, error) {
+	if !utf8.Valid(text) || !json.Valid(text) {
+		return nil, Unreadable(usage)
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	if first, err := d.Token(); err != nil || first != json.Delim('{') {
+		return nil, Unreadable(usage)
+	}
+	members := make(map[string]json.RawMessage)
+	for d.More() {
+		token, _ := d.Token() // the text is valid
+		name, _ := token.(string)
+		if _, twice := members[name]; twice {
+			return nil, Unreadable(fmt.Sprintf("member %.64q stands twice: readers disagree which one counts; send it once", name))
+		}
+		if !slices.Contains(known, name) {
+			return nil, Unreadable(fmt.Sprintf("member %.64q is not known; there are %s, in lower case", name, strings.Join(known, ", ")))
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, Unreadable(usage)
+		}
+		members[name] = value
+	}
+	return members, nil
 }

@@ -23,6 +23,6 @@ func (a *API) mint(w http.ResponseWriter, r *http.Request, c *door.Caller) error
 		return err
 	}
 	a.config.Observer.Minted(c)
-	answer(w, http.StatusCreated, minted{text, expires.UnixMilli()})
+	Answer(w, http.StatusCreated, minted{text, expires.UnixMilli()})
 	return nil
 }

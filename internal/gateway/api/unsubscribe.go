@@ -21,11 +21,11 @@ func (a *API) unsubscribe(w http.ResponseWriter, r *http.Request, c *door.Caller
 	var wanted struct {
 		Channel *string `json:"channel"`
 	}
-	if err := decode(text, &wanted, `the body is no channel such as {"channel":"room:1"}; name one, and nothing else`); err != nil {
+	if err := Decode(text, &wanted, `the body is no channel such as {"channel":"room:1"}; name one, and nothing else`); err != nil {
 		return err
 	}
 	if wanted.Channel == nil {
-		return unreadable(`the body names no channel; send one such as {"channel":"room:1"}`)
+		return Unreadable(`the body names no channel; send one such as {"channel":"room:1"}`)
 	}
 	name, err := channel.Parse(*wanted.Channel)
 	if err != nil {

@@ -67,6 +67,6 @@ func (a *API) whoami(w http.ResponseWriter, _ *http.Request, c *door.Caller) err
 	if !p.Issued.IsZero() {
 		who.Issued = p.Issued.UnixMilli()
 	}
-	answer(w, http.StatusOK, who)
+	Answer(w, http.StatusOK, who)
 	return nil
 }

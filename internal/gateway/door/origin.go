@@ -53,7 +53,7 @@ func (d *Door) Open(methods string, next http.HandlerFunc) http.HandlerFunc {
 		h.Set("Allow", methods+", OPTIONS")
 		if h.Get("Access-Control-Allow-Origin") != "" && r.Header.Get("Access-Control-Request-Method") != "" {
 			h.Set("Access-Control-Allow-Methods", methods)
-			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP")
+			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP, Idempotency-Key")
 			h.Set("Access-Control-Max-Age", preflightAge)
 		}
 		w.WriteHeader(http.StatusNoContent)

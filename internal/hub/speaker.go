@@ -1,0 +1,24 @@
+package hub
+
+import (
+	"context"
+
+	"portcullis/internal/auth"
+	"portcullis/internal/broker"
+	"portcullis/internal/realm"
+	"portcullis/internal/wire"
+)
+
+// Speaker is a principal without a connection: a backend, or a page that has something to say and nothing to hear. What it may do is asked as a member's is, by the
+// rights that it had when it came.
+type Speaker struct{ member Member }
+
+// Speaker makes a speaker, which holds nothing of the hub.
+func (h *Hub) Speaker(t *realm.Tenant, p *auth.Principal) *Speaker {
+	return &Speaker{Member{hub: h, rights: rights{t, p}}}
+}
+
+// Publish is [Member.Publish]. The message is of the user, and of no connection.
+func (s *Speaker) Publish(ctx context.Context, name string, p Publication) (broker.Receipt, *wire.Fault) {
+	return s.member.Publish(ctx, name, p)
+}
