@@ -16,6 +16,7 @@ import (
 	"portcullis/internal/channel"
 	"portcullis/internal/config"
 	"portcullis/internal/hub"
+	"portcullis/internal/message"
 	"portcullis/internal/session"
 	"portcullis/internal/tenant"
 	"portcullis/internal/webhook"
@@ -483,16 +484,27 @@ func TestChannelsAndPayloads(t *testing.T) {
 		h.Sessions(nothing{}).Opened("c_1", "", "portcullis.v1.json", person("acme", "ana"))
 		h.publish("acme", "room:1", `{ "text": "<hi>" }`)
 		h.publish("acme", "ops:1", `1`)
+		h.Published(message.Message{
+			Channel: channel.Ref{Tenant: tenant.MustParse("acme"), Name: channel.MustParse("room:2")}, Time: time.Now(), Data: []byte{0, 1, 2, 0xff}, Binary: true,
+			Position: message.Position{Offset: 7, Epoch: "x7"},
+		})
 		h.Occupied(channel.Ref{Tenant: tenant.MustParse("acme"), Name: channel.MustParse("ops:1")})
 		time.Sleep(time.Second)
 		for _, r := range v.requests() {
-			want := []string{"c_1 <nil>", "room:1 <nil>", "ops:1 <nil>", "ops:1 <nil>"}
+			want := []string{"c_1 <nil>", "room:1 <nil>", "ops:1 <nil>", "room:2 <nil> 7 x7", "ops:1 <nil>"}
 			if r.host == "acme.example" {
-				want = []string{"c_1 <nil>", "room:1 map[text:<hi>]"}
+				want = []string{"c_1 <nil>", "room:1 map[text:<hi>]", "room:2 AAEC/w== 7 x7"}
 			}
 			var got []string
 			for _, e := range r.events {
-				got = append(got, fmt.Sprint(e.Subject, " ", e.Data["data"]))
+				line := fmt.Sprint(e.Subject, " ", e.Data["data"])
+				if e.Data["base64"] != nil {
+					line = fmt.Sprint(e.Subject, " ", e.Data["base64"])
+				}
+				if e.Data["offset"] != nil {
+					line += fmt.Sprint(" ", e.Data["offset"], " ", e.Data["epoch"])
+				}
+				got = append(got, line)
 			}
 			if !slices.Equal(got, want) {
 				t.Errorf("%s: got %q, want %q", r.host, got, want)

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"time"
 )
@@ -10,7 +11,21 @@ type event struct {
 	subject string // what it is about: a connection's id, or a channel
 	at      time.Time
 	data    any
-	payload []byte // a JSON text, for hooks that want it
+	payload *payload // for hooks that want it; nil where there is none
+}
+
+// payload is what was published: a JSON text, or any bytes.
+type payload struct {
+	text   []byte
+	binary bool
+}
+
+// append adds the payload as a member, named as on the wire.
+func (p payload) append(dst []byte) []byte {
+	if !p.binary {
+		return append(append(dst, `,"data":`...), p.text...)
+	}
+	return append(base64.StdEncoding.AppendEncode(append(dst, `,"base64":"`...), p.text), '"')
 }
 
 // The data of the events, named as on the wire.
@@ -76,20 +91,19 @@ func (o origin) head(kind Kind) []byte {
 }
 
 // encode returns an event behind its id: what follows `{"id":"...",`. The payload is added as it was written.
-func encode(head []byte, subject string, at time.Time, data any, payload []byte) []byte {
+func encode(head []byte, subject string, at time.Time, data any, p *payload) []byte {
 	body, _ := json.Marshal(data) // of the structs above, which cannot fail
-	text := make([]byte, 0, len(head)+len(subject)+len(body)+len(payload)+80)
+	text := make([]byte, 0, len(head)+len(subject)+len(body)+80)
 	text = append(text, head...)
 	if subject != "" {
 		quoted, _ := json.Marshal(subject)
 		text = append(append(text, `,"subject":`...), quoted...)
 	}
 	text = append(append(append(text, `,"time":"`...), stamp(at)...), `","data":`...)
-	if payload == nil {
+	if p == nil {
 		return append(append(text, body...), '}')
 	}
-	text = append(append(text, body[:len(body)-1]...), `,"data":`...)
-	return append(append(text, payload...), "}}"...)
+	return append(p.append(append(text, body[:len(body)-1]...)), "}}"...)
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }

@@ -176,7 +176,7 @@ func (h *Hooks) happened(id tenant.ID, kind Kind, name channel.Name, what func()
 		if e.data == nil {
 			e = what()
 		}
-		text, payload := &plain, []byte(nil)
+		text, payload := &plain, (*payload)(nil)
 		if l.setting.payload {
 			text, payload = &full, e.payload
 		}

@@ -65,7 +65,7 @@ func (h *Hooks) peopled(ref channel.Ref, kind Kind) {
 // Published implements [hub.Follower].
 func (h *Hooks) Published(m message.Message) {
 	h.happened(m.Channel.Tenant, MessagePublished, m.Channel.Name, func() event {
-		return event{subject: m.Channel.Name.String(), at: m.Time, payload: m.Data, data: published{
+		return event{subject: m.Channel.Name.String(), at: m.Time, payload: &payload{m.Data, m.Binary}, data: published{
 			Channel: m.Channel.Name.String(), From: sender(m.From), Offset: m.Position.Offset, Epoch: m.Position.Epoch, Bytes: len(m.Data),
 		}}
 	})

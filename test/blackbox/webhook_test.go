@@ -83,6 +83,33 @@ func TestEachTenantsBackendIsTold(t *testing.T) {
 	}
 }
 
+// A channel that keeps history tells where in it a message stands, and what it is where that is wanted: JSON as it was written, or bytes. A publication that is repeated is told once.
+func TestWhatWasPublishedIsTold(t *testing.T) {
+	t.Parallel()
+	v := receive(t, acme, false)
+	g := start(t, options{
+		acme:  tenantOptions{more: "channels: [{ match: \"room:**\", history: { messages: 10, ttl: 1m } }]\nwebhooks:\n" + v.keys("message.published", "payload: true", `channels: ["room:*"]`)},
+		files: map[string][]byte{"acme-hook-secret": v.secret()},
+	})
+	c := g.dial(t, acme.token("ana", roles("member")))
+	first := c.does(`{"type":"publish","id":1,"channel":"room:1","data":{"text":"<hi>"},"idempotency_key":"k1"}`)
+	c.does(`{"type":"publish","id":2,"channel":"room:1","data":{"text":"<hi>"},"idempotency_key":"k1"}`)
+	c.does(`{"type":"publish","id":3,"channel":"room:sub:1","data":1}`)
+	second := c.does(`{"type":"publish","id":4,"channel":"room:1","base64":"AAEC/w=="}`)
+	events := v.until(func(events []entry) bool { return len(events) >= 2 })
+	for i, want := range []entry{
+		{"channel": "room:1", "offset": first["offset"], "epoch": first["epoch"], "bytes": 15, "data": map[string]any{"text": "<hi>"}, "base64": nil},
+		{"channel": "room:1", "offset": second["offset"], "epoch": second["epoch"], "bytes": 4, "data": nil, "base64": "AAEC/w=="},
+	} {
+		if got := entry(events[i]["data"].(map[string]any)); !got.has(want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	}
+	if len(events) != 2 {
+		t.Errorf("got %v, want two events", events)
+	}
+}
+
 // The doctor's users do not exist, and no backend hears of them.
 func TestTheDoctorIsNotTold(t *testing.T) {
 	t.Parallel()
