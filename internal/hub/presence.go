@@ -7,6 +7,7 @@ import (
 	"portcullis/internal/acl"
 	"portcullis/internal/auth"
 	"portcullis/internal/channel"
+	"portcullis/internal/limit"
 	"portcullis/internal/message"
 	"portcullis/internal/presence"
 	"portcullis/internal/realm"
@@ -25,6 +26,7 @@ func (h *Hub) Presence(t *realm.Tenant, p *auth.Principal, name string, f func(w
 	if fault != nil {
 		return fault
 	}
+	defer h.turn(t.Account)()
 	r := rights{t, p}
 	d := r.decide(acl.Presence, n)
 	if d.Allowed {
@@ -39,6 +41,7 @@ func (m *Member) Presence(name string, f func(wire.Attendance)) *wire.Fault {
 	if fault != nil {
 		return fault
 	}
+	defer m.hub.turn(m.account())()
 	m.mu.Lock()
 	r := m.rights
 	d := r.decide(acl.Presence, n)
@@ -47,6 +50,25 @@ func (m *Member) Presence(name string, f func(wire.Attendance)) *wire.Fault {
 	}
 	m.mu.Unlock()
 	return cmp.Or(m.hub.decided(r, acl.Presence, n, d), fault)
+}
+
+// turn waits for a turn among what the tenant's clients make this node do, and returns how to give it back: a list of a thousand is a longer piece of work than the request for it looks, and the tenant's to wait for.
+func (h *Hub) turn(a *limit.Tenant) (over func()) {
+	rota := a.Rota()
+	rota.Take()
+	return func() {
+		if rota.Due() {
+			h.breath.Take()
+		}
+		rota.Give()
+	}
+}
+
+// account is the tenant's, as the member knows it.
+func (m *Member) account() *limit.Tenant {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.rights.tenant.Account
 }
 
 // attendance answers a question that is allowed.

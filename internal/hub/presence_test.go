@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -361,6 +362,43 @@ func TestACrowdIsNotToldToItself(t *testing.T) {
 		synctest.Wait()
 		if got, most := l.watcher.told.Load(), int64(20*20+10_000); got > most {
 			t.Errorf("%d notices were told of 10,000 joins, want at most %d: those that are told, and a word to each that no more are", got, most)
+		}
+	})
+}
+
+// acme's clients ask for more lists than there are cores: the next of theirs waits, and globex's does not.
+func TestATenantThatAsksTooMuchWaitsInItsOwnLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := enterLobby(t, memory.New(), 1000)
+		hold := make(chan struct{})
+		var answered atomic.Int64
+		ask := func(of, name string, f func()) {
+			p := l.person(t, of, "ana", "c_ana", "")
+			go func() {
+				if fault := p.Presence(name, func(wire.Attendance) { f() }); fault != nil {
+					t.Error(fault)
+				}
+				answered.Add(1)
+			}()
+		}
+		for i := range runtime.GOMAXPROCS(0) {
+			ask("acme", fmt.Sprint("room:", i), func() { <-hold })
+		}
+		synctest.Wait()
+		ask("acme", "room:next", func() {})
+		synctest.Wait()
+		if n := answered.Load(); n != 0 {
+			t.Errorf("%d were answered, want nobody of acme's", n)
+		}
+		ask("globex", "room:1", func() {})
+		synctest.Wait()
+		if n := answered.Load(); n != 1 {
+			t.Errorf("%d were answered, want globex's alone", n)
+		}
+		close(hold)
+		synctest.Wait()
+		if n := answered.Load(); n != int64(runtime.GOMAXPROCS(0)+2) {
+			t.Errorf("%d were answered, want all", n)
 		}
 	})
 }
