@@ -24,12 +24,12 @@ type receiver struct {
 	// Set by receive, then read-only.
 	t      *testing.T
 	of     *party
-	key    []byte
 	path   string
 	server *httptest.Server
 
 	// Guarded by mu.
 	mu       sync.Mutex
+	key      []byte           // of the secret
 	respond  http.HandlerFunc // in place of 204, for a batch that is not taken; nil for none
 	requests int
 	seen     map[any]bool
@@ -111,7 +111,10 @@ func (v *receiver) verify(r *http.Request, body []byte) string {
 	if _, err := fmt.Sscan(at, &sent); err != nil || time.Since(time.Unix(sent, 0)).Abs() > 5*time.Minute {
 		return "was sent at " + at
 	}
-	mac := hmac.New(sha256.New, v.key)
+	v.mu.Lock()
+	key := v.key
+	v.mu.Unlock()
+	mac := hmac.New(sha256.New, key)
 	fmt.Fprintf(mac, "%s.%s.%s", id, at, body)
 	want := "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
 	signed := func(one string) bool { return hmac.Equal([]byte(one), []byte(want)) }
