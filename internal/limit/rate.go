@@ -29,12 +29,12 @@ func NewRate(perSecond int) *Rate {
 	return &Rate{bucket: *rate.NewLimiter(rate.Limit(perSecond), 2*perSecond)}
 }
 
-// adjusted returns r with another rate, or what takes its place. What was used of it stays used; what was never counted begins whole.
-func adjusted(r *Rate, perSecond int) *Rate {
+// adjusted returns r with another rate since then, or what takes its place. What was used of it stays used; what was never counted begins whole.
+func adjusted(r *Rate, perSecond int, since time.Time) *Rate {
 	if r == nil || perSecond == Unlimited {
 		return NewRate(perSecond)
 	}
-	r.set(time.Now(), perSecond)
+	r.set(since, perSecond)
 	return r
 }
 

@@ -43,6 +43,7 @@ type Tenant struct {
 // terms are a tenant's limits at one time, and the rates that are shared by all its clients. Nobody changes them: a change makes new ones, with the same rates set anew.
 type terms struct {
 	limits                    Limits
+	since                     time.Time
 	messages, bytes, arrivals *Rate
 }
 
@@ -62,11 +63,13 @@ func NewTenant(l Limits) *Tenant {
 
 // with returns the terms that follow on t, with other limits. What was used of a rate stays used.
 func (t *terms) with(l Limits) *terms {
+	now := time.Now()
 	return &terms{
 		limits:   l,
-		messages: adjusted(t.messages, l.MessagesPerSecond),
-		bytes:    adjusted(t.bytes, l.BytesPerSecond),
-		arrivals: adjusted(t.arrivals, l.ConnectionsPerSecond),
+		since:    now,
+		messages: adjusted(t.messages, l.MessagesPerSecond, now),
+		bytes:    adjusted(t.bytes, l.BytesPerSecond, now),
+		arrivals: adjusted(t.arrivals, l.ConnectionsPerSecond, now),
 	}
 }
 
@@ -82,12 +85,13 @@ func (t *Tenant) Set(l Limits) {
 	if before.limits == l {
 		return
 	}
-	t.terms.Store(before.with(l))
+	now := before.with(l)
+	t.terms.Store(now)
 	if before.limits.MessagesPerSecondPerUser == l.MessagesPerSecondPerUser {
 		return
 	}
 	for _, u := range t.users {
-		u.messages.Store(adjusted(u.messages.Load(), l.MessagesPerSecondPerUser))
+		u.messages.Store(adjusted(u.messages.Load(), l.MessagesPerSecondPerUser, now.since))
 	}
 }
 
@@ -138,11 +142,11 @@ func (t *Tenant) Enter(user string) (*Place, Over) {
 // full reports whether a limit leaves no place beside those that are used.
 func full(most, used int) bool { return most != Unlimited && used >= most }
 
-// follow sets the connection's own rates as its tenant's terms have them.
+// follow sets the connection's own rates as its tenant's terms have them, since when they have: the connection may have said nothing for a while, and that counts.
 func (p *Place) follow(t *terms) {
 	p.terms = t
-	p.messages = adjusted(p.messages, t.limits.MessagesPerSecondPerConn)
-	p.bytes = adjusted(p.bytes, t.limits.BytesPerSecondPerConn)
+	p.messages = adjusted(p.messages, t.limits.MessagesPerSecondPerConn, t.since)
+	p.bytes = adjusted(p.bytes, t.limits.BytesPerSecondPerConn, t.since)
 }
 
 // Leave gives the place back. It is called once.

@@ -34,6 +34,7 @@ type conn struct {
 	t       *testing.T
 	welcome entry   // empty with the mirror
 	pending []entry // heard while something else was waited for
+	queue   []frame // to be put at once
 }
 
 // dial connects with a token in the Authorization header, and these header lines more, and hears the welcome.
