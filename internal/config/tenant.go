@@ -176,7 +176,7 @@ type Limits struct {
 	// room. Default 64MiB, at least 1MiB, which one slow client may use: so one tenant's slow readers cannot use up the node.
 	Outbox ByteLimit `yaml:"outbox" default:"64MiB"`
 
-	// Memory for what its channels keep, 256 bytes for each message beside its payload, with the engine in memory. When it is full the oldest messages go, of whatever channel. Default 64MiB.
+	// Memory for what its channels keep, 280 bytes for each message beside its payload, with the engine in memory. When it is full the oldest messages go, of whatever channel. Default 64MiB.
 	// An idempotency key takes about 100 bytes more, for five minutes.
 	History ByteLimit `yaml:"history" default:"64MiB"`
 }

@@ -12,7 +12,7 @@ import (
 	"portcullis/internal/message"
 )
 
-// history tries the wall of that name: in the engine, as no verb reads it yet.
+// history tries the wall of that name: in the engine, from which the verbs read.
 func history(v *visit) {
 	name, err := channel.Parse("doctor:" + word())
 	if err != nil {

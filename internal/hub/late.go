@@ -190,8 +190,11 @@ func (h *Hub) alone(s *Subscription, messages []*message.Message) {
 // send encodes messages for s alone.
 func (s *Subscription) send(messages []*message.Message) (sent, bytes int) {
 	for len(messages) > 0 {
-		var frames []byte
-		n, told := 0, 0
+		n, told, need := 0, 0, 0
+		for _, m := range messages[:min(len(messages), batchMessages)] {
+			need += len(m.Data) + envelope
+		}
+		frames := make([]byte, 0, min(need, batchBytes))
 		for n < len(messages) && told < batchMessages && len(frames) < batchBytes {
 			if m := messages[n]; s.hears(m) {
 				frames = s.subscriber.Dialect().AppendMessage(frames, m)

@@ -12,8 +12,10 @@
 //	                               <-   message, to every subscriber of room:1
 //	echo lab:rtt                   ->
 //	                               <-   ok with the same data, to the sender alone
-//	history                        ->
-//	                               <-   error not_available, and the connection stays
+//	subscribe room:1 since 41      ->   on another connection, later
+//	                               <-   ok, recovered; then what was missed, then what is new
+//	history room:1                 ->
+//	                               <-   ok with a page of messages
 //	                               <-   close 4200, when the credential's right ends
 //
 // A request that has an id gets exactly one ok or error with that id. One without gets no ok, but still its error.

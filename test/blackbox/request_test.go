@@ -77,7 +77,7 @@ func TestRequestsWithoutAnID(t *testing.T) {
 		`{"type":"echo","channel":"lab:rtt"}`:           "bad_request",
 		`{"type":"echo","channel":"lab:*","data":1}`:    "bad_channel",
 		`{"type":"unsubscribe","channel":"room:quiet"}`: "not_subscribed",
-		`{"type":"history","channel":"room:quiet"}`:     "not_available",
+		`{"type":"history","channel":"room:quiet"}`:     "forbidden",
 		`{"type":"dance"}`:                              "unknown_type",
 		`{"type":"welcome"}`:                            "unknown_type",
 		`{"type":"message","channel":"room:quiet"}`:     "unknown_type",
@@ -138,7 +138,7 @@ func TestTenThousandPipelinedRequests(t *testing.T) {
 				case 3:
 					want = fmt.Sprintf(`{"type":"error","id":%d,"channel":"ops:x","code":"forbidden","message":"publish on ops:x is not allowed"}`, id)
 				case 6:
-					want = fmt.Sprintf(`{"type":"error","id":%d,"channel":"room:1","code":"not_available","message":"history is not available on this gateway"}`, id)
+					want = fmt.Sprintf(`{"type":"error","id":%d,"channel":"room:1","code":"forbidden","message":"history on room:1 is not allowed"}`, id)
 				}
 				if got := c.verbatim(); got != want {
 					t.Fatalf("answer %d: got %s, want %s", id, got, want)

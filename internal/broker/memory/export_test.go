@@ -12,3 +12,23 @@ func (b *Broker) Waiting() int {
 	defer b.engine.state.mu.Unlock()
 	return len(b.engine.state.durable.pending)
 }
+
+// IDs and Histories count what the engine has of them.
+func (b *Broker) IDs() (n int) {
+	b.shards(func(s *shard) { n += len(s.seen.first) })
+	return n
+}
+
+func (b *Broker) Histories() (n int) {
+	b.shards(func(s *shard) { n += len(s.histories) })
+	return n
+}
+
+func (b *Broker) shards(look func(*shard)) {
+	for i := range b.engine.shards {
+		s := &b.engine.shards[i]
+		s.mu.RLock()
+		look(s)
+		s.mu.RUnlock()
+	}
+}

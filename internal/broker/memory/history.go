@@ -201,6 +201,9 @@ func (e *engine) sweep(now time.Time) {
 				s.bury(h, h.Lost())
 			}
 		}
+		if len(s.histories) == 0 {
+			s.histories = make(map[channel.Ref]*history) // a map that was large stays so
+		}
 		s.seen.expire(now)
 		s.mu.Unlock()
 	}

@@ -42,7 +42,9 @@ func (v *vault) settle(bytes int64, messages int) {
 	}
 	v.bytes.Add(bytes)
 	v.mu.Lock()
-	v.stored += messages
+	if v.stored += messages; v.stored == 0 {
+		v.queue, v.first = nil, 0
+	}
 	v.mu.Unlock()
 }
 

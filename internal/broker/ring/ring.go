@@ -10,7 +10,7 @@ import (
 )
 
 // Overhead is about how many bytes a stored message takes beside its payload.
-const Overhead = 256
+const Overhead = 280
 
 // Ring is a channel's messages in the order of their offsets. It bounds nothing by itself: [Ring.Trim] does, after an addition and before a question.
 // It is not safe for concurrent use.

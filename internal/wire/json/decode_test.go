@@ -2,6 +2,7 @@ package json_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	stdjson "encoding/json"
 	"fmt"
 	"strings"
@@ -161,6 +162,9 @@ func FuzzDecode(f *testing.F) {
 		`{"type":"subscribe","id":2,"channel":"room:1","since":{"offset":41,"epoch":"x7"},"strict":true}`,
 		"{\"type\":\"ping\",\"id\":1}\n{\"type\":\"ping\",\"id\":2}",
 		`{"type":"publish","channel":"a","data":{"a":[1,2,{"b":"\u0000"}]}}`,
+		`{"type":"publish","channel":"a","base64":"AAEC/w==","idempotency_key":"c1-17"}`, `{"type":"publish","channel":"a","base64":"AA\n=="}`,
+		`{"type":"history","id":5,"channel":"room:1","limit":20,"since":{"offset":18446744073709551615,"epoch":"\u0078"},"reverse":true,"strict":false}`,
+		`{"type":"history","channel":"a","limit":-1,"since":{"OFFSET":1,"epoch":null}}`, `{"type":"subscribe","channel":"a","self":false,"since":{"offset":1e3,"epoch":"x"}}`,
 		`{"TYPE":"ping","type":"echo","channel":"\"","data":[]}`, `{"\u0074ype":"ping"}`, `{"type":"ping","type":"ping"}`, `{`, `}{`,
 	} {
 		f.Add(seed)
@@ -194,7 +198,13 @@ func FuzzDecode(f *testing.F) {
 			if verb != string(got.Verb) || got.Channel != "" && got.Channel != channel {
 				t.Fatalf("%q: got %s on %q, want %s on %q", text, got.Verb, got.Channel, verb, channel)
 			}
-			if got.Data != nil && !bytes.Equal(got.Data, want["data"]) {
+			if got.Binary {
+				var text string
+				stdjson.Unmarshal(want["base64"], &text)
+				if want["data"] != nil || base64.StdEncoding.EncodeToString(got.Data) != text {
+					t.Fatalf("%q: got bytes %q", text, got.Data)
+				}
+			} else if got.Data != nil && !bytes.Equal(got.Data, want["data"]) {
 				t.Fatalf("%q: got data %q, want %q", text, got.Data, want["data"])
 			}
 		}
