@@ -144,13 +144,13 @@ type Limits struct {
 	// above what your deploys bring. Default 500.
 	ConnectionsPerSecond Limit `yaml:"connections_per_second" default:"500"`
 
-	// Open subscriptions of all connections. Each costs 50 to 120 bytes. Default 250000: 25 for each of 10,000 connections.
+	// Open subscriptions of all connections. Each costs 80 to 160 bytes. Default 250000: 25 for each of 10,000 connections.
 	Subscriptions Limit `yaml:"subscriptions" default:"250000"`
 
 	// Channels that one connection may be subscribed to. Default 100.
 	SubscriptionsPerConnection Limit `yaml:"subscriptions_per_connection" default:"100"`
 
-	// Different channels that have a subscriber. Each costs about 0.4 KiB with its first subscription, and what it keeps of its history, and the engine is told of it. Default 50000.
+	// Different channels that have a subscriber. Each costs about 0.6 KiB with its first subscription, and what it keeps of its history, and the engine is told of it. Default 50000.
 	Channels Limit `yaml:"channels" default:"50000"`
 
 	// The largest message of a client, in bytes. Default 64KiB, at least 512, at most 512KiB: half of what is kept for a slow reader.

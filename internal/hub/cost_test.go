@@ -31,11 +31,11 @@ func TestWhatASubscriptionAndAChannelCost(t *testing.T) {
 		spoken   bool
 		most     int64
 	}{
-		{"a subscription of a member with one", 1, 10, false, 100},
-		{"a subscription of a member with 10", 10, 250, false, 120},
-		{"a subscription of a member with 25: they are in a map", 25, 250, false, 240},
-		{"a channel", 10, many, false, 820},
-		{"a channel that has spoken", 10, many, true, 900},
+		{"a subscription of a member with one", 1, 10, false, 160},
+		{"a subscription of a member with 10", 10, 250, false, 180},
+		{"a subscription of a member with 25: they are in a map", 25, 250, false, 310},
+		{"a channel", 10, many, false, 1200},
+		{"a channel that has spoken", 10, many, true, 1200},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := open(t, limit.Limits{})
