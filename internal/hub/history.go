@@ -7,6 +7,7 @@ import (
 	"portcullis/internal/acl"
 	"portcullis/internal/channel"
 	"portcullis/internal/message"
+	"portcullis/internal/realm"
 	"portcullis/internal/wire"
 )
 
@@ -144,4 +145,10 @@ func (m *Member) Purge(ctx context.Context, name string) (message.Position, *wir
 		return message.Position{}, &wire.Fault{Code: wire.Unavailable, Message: "the engine did not forget the channel", Retry: time.Second}
 	}
 	return behind, nil
+}
+
+// Keeps reports whether a channel of a tenant keeps history. One that is no name does not.
+func (h *Hub) Keeps(t *realm.Tenant, name string) bool {
+	n, err := channel.Parse(name)
+	return err == nil && t.Channels.Of(n).History.Kept()
 }

@@ -39,6 +39,7 @@ type Hub struct {
 	commands map[string]func(data []byte) // by kind
 
 	rooms       [shards]shard
+	directory   directory
 	dispatchers sync.WaitGroup
 	breath      limit.Breath
 	up          chan struct{} // closed by the engine's first Up
@@ -216,9 +217,12 @@ func (s *shard) find(ref channel.Ref) *room {
 // many subscriptions. f hears of the room. confirm runs once nothing can fail, before the first delivery; a nil one is for a subscription that catches up first. What it writes to the client keeps nobody waiting but those of the same room:
 // a shard is shared by all tenants.
 func (h *Hub) join(ref channel.Ref, a *limit.Tenant, has int, s *Subscription, f Follower, confirm func()) *wire.Fault {
-	r, fault := h.shard(ref).enter(h, ref, a, has, f)
+	r, made, fault := h.shard(ref).enter(h, ref, a, has, f)
 	if fault != nil {
 		return fault
+	}
+	if made {
+		h.directory.note(ref, 1)
 	}
 	s.room = r
 	if confirm == nil {
@@ -231,49 +235,53 @@ func (h *Hub) join(ref channel.Ref, a *limit.Tenant, has int, s *Subscription, f
 }
 
 // enter takes a place in the room of a channel, which it makes where nobody has one.
-func (s *shard) enter(h *Hub, ref channel.Ref, a *limit.Tenant, has int, f Follower) (*room, *wire.Fault) {
+func (s *shard) enter(h *Hub, ref channel.Ref, a *limit.Tenant, has int, f Follower) (r *room, made bool, fault *wire.Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.rooms[ref]
+	r = s.rooms[ref]
 	if r != nil {
 		a = r.account // where all of the room is taken from and given back to
 	}
 	if over := a.Subscribe(has, r == nil); over.Any() {
-		return nil, &wire.Fault{Code: wire.QuotaExceeded, Message: over.Text()}
+		return nil, false, &wire.Fault{Code: wire.QuotaExceeded, Message: over.Text()}
 	}
 	if r == nil {
 		if err := h.broker.Interest([]channel.Ref{ref}, nil); err != nil {
 			a.Unsubscribe(true)
-			return nil, &wire.Fault{Code: wire.Unavailable, Message: "the engine cannot be reached", Retry: time.Second}
+			return nil, false, &wire.Fault{Code: wire.Unavailable, Message: "the engine cannot be reached", Retry: time.Second}
 		}
 		r = &room{ref: ref, account: a, follower: f}
 		s.rooms[ref] = r
 		h.observer.Channels(1)
 		f.Occupied(ref)
+		made = true
 	}
 	r.places++
-	return r, nil
+	return r, made, nil
 }
 
 // leave removes a subscription, and its room where it was the last. Nothing more is delivered to it once settled, where there is one, is closed.
 func (h *Hub) leave(s *Subscription) (settled <-chan struct{}) {
 	settled = s.room.remove(s)
-	h.shard(s.room.ref).leave(h, s.room)
+	if gone := h.shard(s.room.ref).leave(h, s.room); gone {
+		h.directory.note(s.room.ref, -1)
+	}
 	h.observer.Subscriptions(-1)
 	return settled
 }
 
-// leave gives back a place in a room.
-func (s *shard) leave(h *Hub, r *room) {
+// leave gives back a place in a room, and reports whether it was the last.
+func (s *shard) leave(h *Hub, r *room) (gone bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r.places--
 	r.account.Unsubscribe(r.places == 0)
 	if r.places > 0 {
-		return
+		return false
 	}
 	delete(s.rooms, r.ref)
 	_ = h.broker.Interest(nil, []channel.Ref{r.ref}) // an engine that cannot be told sends what nobody hears
 	h.observer.Channels(-1)
 	r.follower.Vacated(r.ref)
+	return true
 }

@@ -5,6 +5,7 @@ import (
 
 	"portcullis/internal/auth"
 	"portcullis/internal/broker"
+	"portcullis/internal/message"
 	"portcullis/internal/realm"
 	"portcullis/internal/wire"
 )
@@ -21,4 +22,14 @@ func (h *Hub) Speaker(t *realm.Tenant, p *auth.Principal) *Speaker {
 // Publish is [Member.Publish]. The message is of the user, and of no connection.
 func (s *Speaker) Publish(ctx context.Context, name string, p Publication) (broker.Receipt, *wire.Fault) {
 	return s.member.Publish(ctx, name, p)
+}
+
+// History is [Member.History].
+func (s *Speaker) History(ctx context.Context, name string, how Reading) (*Read, *wire.Fault) {
+	return s.member.History(ctx, name, how)
+}
+
+// Purge is [Member.Purge].
+func (s *Speaker) Purge(ctx context.Context, name string) (message.Position, *wire.Fault) {
+	return s.member.Purge(ctx, name)
 }

@@ -99,6 +99,11 @@ func Failed(f *wire.Fault) error {
 	return &BadRequest{problem.Problem{Code: f.Code, Detail: f.Message, Retry: f.Retry}}
 }
 
+// Noted tells the security log of something that a caller did to its own tenant.
+func (a *API) Noted(c *door.Caller, operation, target string) {
+	a.config.Observer.Managed(c, operation, target)
+}
+
 // Counted counts n more messages of a caller, for what it asks.
 func Counted(c *door.Caller, n int) error {
 	if over := c.Tenant.Account.Ask(c.Started, c.Principal.User, n); over.Any() {
@@ -132,7 +137,9 @@ func Answer(w http.ResponseWriter, status int, document any) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(document) // a client that left needs no answer
+	body := json.NewEncoder(w)
+	body.SetEscapeHTML(false) // it is no HTML, and what users said stays as they wrote it
+	_ = body.Encode(document) // a client that left needs no answer
 }
 
 // maxBody is more than most requests here need.

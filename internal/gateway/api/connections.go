@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 
 	"github.com/go-chi/chi/v5"
 
@@ -46,12 +45,6 @@ func show(s *session.Session, channels bool) Connection {
 	return c
 }
 
-// The bounds of one page.
-const (
-	usualPage = 100
-	mostPage  = 1000
-)
-
 // Page is a part of a tenant's connections, in the order of their ids, which are random. Next is the cursor of the rest, absent behind the last.
 type Page struct {
 	Connections []Connection `json:"connections"`
@@ -69,7 +62,7 @@ const WrongQuery = "the query may have cursor, user and limit, from 1 to 1000, e
 
 // WantedOf reads a query. Nothing but cursor, limit and user may stand in it, each once.
 func WantedOf(q url.Values) (w Wanted, ok bool) {
-	w.limit = usualPage
+	w.limit = UsualPage
 	for name, values := range q {
 		if len(values) != 1 {
 			return w, false
@@ -80,8 +73,8 @@ func WantedOf(q url.Values) (w Wanted, ok bool) {
 		case "user":
 			w.user = values[0]
 		case "limit":
-			n, err := strconv.Atoi(values[0])
-			if err != nil || n < 1 || n > mostPage || strconv.Itoa(n) != values[0] {
+			n, ok := Limit(values[0])
+			if !ok {
 				return w, false
 			}
 			w.limit = n
@@ -146,16 +139,6 @@ type Disconnected struct {
 	Disconnected int `json:"disconnected"`
 }
 
-// Segment returns a part of a path, decoded once.
-func Segment(r *http.Request, name string) (text string, ok bool) {
-	text = chi.URLParam(r, name)
-	if r.URL.RawPath == "" { // net/http has decoded it
-		return text, true
-	}
-	text, err := url.PathUnescape(text)
-	return text, err == nil
-}
-
 func (a *API) connectionRoutes(r chi.Router) {
 	r.Get("/v1/connections", a.listing)
 	r.Get("/v1/connections/{connection}", a.Managed(a.connection))
@@ -188,26 +171,17 @@ func (a *API) mayManage(c *door.Caller) error {
 	return nil
 }
 
-// listing takes its query away before the door looks, which takes every query for a credential in the wrong place. One that has another name in it stays.
+// listing is asked with a query.
 func (a *API) listing(w http.ResponseWriter, r *http.Request) {
-	q, err := url.ParseQuery(r.URL.RawQuery)
+	bare, q := Bare(r, "cursor", "user", "limit")
 	wanted, ok := WantedOf(q)
-	delete(q, "cursor")
-	delete(q, "user")
-	delete(q, "limit")
-	if err == nil && len(q) == 0 {
-		bare := *r.URL
-		bare.RawQuery, bare.ForceQuery = "", false
-		r = r.WithContext(r.Context())
-		r.URL = &bare
-	}
 	a.Managed(func(w http.ResponseWriter, _ *http.Request, c *door.Caller) error {
 		if !ok {
 			return Unreadable(WrongQuery)
 		}
 		Answer(w, http.StatusOK, List(a.config.Roster(), c.Principal.Tenant, wanted))
 		return nil
-	})(w, r)
+	})(w, bare)
 }
 
 func (a *API) connection(w http.ResponseWriter, r *http.Request, c *door.Caller) error {

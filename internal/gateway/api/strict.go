@@ -67,6 +67,11 @@ func ambiguous(text []byte) string {
 // Object reads a body that is one JSON object, and returns its members as they stand there. Names that are not known, and those that stand twice, are refused as
 // by Decode; what is inside a member is whoever's it is. usage says what is right.
 func Object(text []byte, usage string, known ...string) (map[string]json.RawMessage, error) {
+	return Open(text, usage, func(name string) bool { return slices.Contains(known, name) })
+}
+
+// Open is [Object] for one that may have more names than anybody knows.
+func Open(text []byte, usage string, known func(name string) bool) (map[string]json.RawMessage, error) {
 	if !utf8.Valid(text) || !json.Valid(text) {
 		return nil, Unreadable(usage)
 	}
@@ -81,8 +86,8 @@ func Object(text []byte, usage string, known ...string) (map[string]json.RawMess
 		if _, twice := members[name]; twice {
 			return nil, Unreadable(fmt.Sprintf("member %.64q stands twice: readers disagree which one counts; send it once", name))
 		}
-		if !slices.Contains(known, name) {
-			return nil, Unreadable(fmt.Sprintf("member %.64q is not known; there are %s, in lower case", name, strings.Join(known, ", ")))
+		if !known(name) {
+			return nil, Unreadable(fmt.Sprintf("member %.64q is not known; the names of members are in lower case. ", name) + usage)
 		}
 		var value json.RawMessage
 		if err := d.Decode(&value); err != nil {

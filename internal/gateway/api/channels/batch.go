@@ -12,7 +12,6 @@ import (
 	"portcullis/internal/gateway/door"
 	"portcullis/internal/hub"
 	"portcullis/internal/limit"
-	"portcullis/internal/problem"
 	"portcullis/internal/wire"
 )
 
@@ -42,9 +41,6 @@ func failed(err error) result {
 
 // batch says several things, one after the other. The order is kept, and one that fails holds up no other. All are counted before the first is said.
 func (c *Channels) batch(w http.ResponseWriter, r *http.Request, who *door.Caller) error {
-	if err := api.Counted(who, 1); err != nil {
-		return err
-	}
 	body, err := api.BodyOf(w, r, "application/json", batchBytes(who.Tenant.Account.Limits()))
 	if err != nil {
 		return err
@@ -53,7 +49,7 @@ func (c *Channels) batch(w http.ResponseWriter, r *http.Request, who *door.Calle
 	if err != nil {
 		return err
 	}
-	var list []json.RawMessage
+	var list []raw
 	if err := json.Unmarshal(whole["messages"], &list); err != nil {
 		return api.Unreadable(batchUsage)
 	}
@@ -98,30 +94,43 @@ func (c *Channels) all(ctx context.Context, who *door.Caller, messages, size int
 
 // item says one thing of several.
 func (c *Channels) item(ctx context.Context, who *door.Caller, text []byte) result {
-	if most := who.Tenant.Account.Limits().MessageSize; len(text) > most {
-		return failed(api.Failed(&wire.Fault{Code: wire.TooLarge, Message: fmt.Sprintf("the message has more than %d bytes", most)}))
+	if err := fits(who, text); err != nil {
+		return failed(err)
 	}
-	members, err := api.Object(text, `an entry is no message such as {"channel":"room:1","data":{"text":"hi"}}`, "channel", "data")
+	members, err := api.Object(text, `an entry is no message such as {"channel":"room:1","data":{"text":"hi"}}`, "channel", "data", "base64", "idempotency_key")
 	if err != nil {
 		return failed(err)
 	}
-	var channel *string
+	var channel, key *string
 	if json.Unmarshal(members["channel"], &channel) != nil || channel == nil {
 		return failed(api.Unreadable("the message names no channel; give it one"))
 	}
+	if text, there := members["idempotency_key"]; there && (json.Unmarshal(text, &key) != nil || key == nil) {
+		return failed(api.Unreadable("idempotency_key is a text"))
+	}
 	p, err := publication(members)
+	if err == nil {
+		p, err = keyed(p, key)
+	}
 	if err != nil {
 		return failed(err)
 	}
 	return c.say(ctx, who, *channel, p)
 }
 
+// fits refuses a message of several that is longer than one alone may be.
+func fits(who *door.Caller, text []byte) error {
+	if most := who.Tenant.Account.Limits().MessageSize; len(text) > most {
+		return api.Failed(&wire.Fault{Code: wire.TooLarge, Message: fmt.Sprintf("the message has more than %d bytes", most)})
+	}
+	return nil
+}
+
 // say publishes one of several.
 func (c *Channels) say(ctx context.Context, who *door.Caller, channel string, p hub.Publication) result {
 	taken, fault := c.hub.Speaker(who.Tenant, who.Principal).Publish(ctx, channel, p)
 	if fault != nil {
-		return result{Problem: problem.Problem{Code: fault.Code, Detail: fault.Message}.Document(), Retry: fault.Retry.Milliseconds()}
+		return failed(api.Failed(fault))
 	}
-	told := receipt(channel, taken)
-	return result{published: &told}
+	return result{published: receipt(channel, taken)}
 }

@@ -10,6 +10,7 @@ import (
 	"portcullis/internal/gateway/api"
 	"portcullis/internal/gateway/door"
 	"portcullis/internal/hub"
+	"portcullis/internal/wire"
 )
 
 // Channels is the handlers. It is safe for concurrent use.
@@ -24,12 +25,29 @@ func New(a *api.API, d *door.Door, h *hub.Hub) *Channels { return &Channels{a, d
 
 // Routes adds its paths. What rules allow users, pages of the tenants' lists may use.
 func (c *Channels) Routes(r chi.Router) {
-	publish := c.door.Open(http.MethodPost, c.api.Asked(door.API, c.publish))
-	r.Post("/v1/channels/{channel}/messages", publish)
-	r.Options("/v1/channels/{channel}/messages", publish)
-	batch := c.door.Open(http.MethodPost, c.api.Asked(door.API, c.batch))
-	r.Post("/v1/messages/batch", batch)
-	r.Options("/v1/messages/batch", batch)
+	const messages, presence, batch = "/v1/channels/{channel}/messages", "/v1/channels/{channel}/presence", "/v1/messages/batch"
+	said := func(next http.HandlerFunc) http.HandlerFunc { return c.door.Open("GET, POST", next) }
+	r.Get(messages, said(c.history))
+	r.Post(messages, said(c.asked(c.publish)))
+	r.Options(messages, said(nil))
+	r.Delete(messages, c.asked(c.purge))
+	r.Get(presence, c.door.Open(http.MethodGet, c.asked(c.presence)))
+	r.Options(presence, c.door.Open(http.MethodGet, nil))
+	r.Post(batch, c.door.Open(http.MethodPost, c.asked(c.batch)))
+	r.Options(batch, c.door.Open(http.MethodPost, nil))
+	r.Post("/v1/events", c.asked(c.events))
+	r.Get("/v1/channels", c.listing)
+	r.Get("/v1/channels/{channel}", c.api.Managed(c.channel))
+}
+
+// asked leads a request through the door. Each counts as a message of its caller, before anybody reads its body.
+func (c *Channels) asked(next func(http.ResponseWriter, *http.Request, *door.Caller) error) http.HandlerFunc {
+	return c.api.Asked(door.API, func(w http.ResponseWriter, r *http.Request, who *door.Caller) error {
+		if err := api.Counted(who, 1); err != nil {
+			return err
+		}
+		return next(w, r, who)
+	})
 }
 
 // named is the channel in a request's path, decoded once. Whether it is a name is the hub's to say.
@@ -39,4 +57,40 @@ func named(r *http.Request) (string, error) {
 		return "", api.Unreadable("the channel in the path is not percent-encoded as a URL needs it")
 	}
 	return name, nil
+}
+
+// member is somebody on a channel.
+type member struct {
+	User       string `json:"user"`
+	Connection string `json:"connection"`
+	Info       raw    `json:"info,omitempty"`
+}
+
+// present is who is on a channel, or how many where they are too many to list.
+type present struct {
+	Channel string   `json:"channel"`
+	Count   int      `json:"count"`
+	Members []member `json:"members,omitzero"`
+}
+
+func (c *Channels) presence(w http.ResponseWriter, r *http.Request, who *door.Caller) error {
+	channel, err := named(r)
+	if err != nil {
+		return err
+	}
+	told := present{Channel: channel}
+	fault := c.hub.Presence(who.Tenant, who.Principal, channel, func(a wire.Attendance) {
+		if told.Count = a.Count; a.Members == nil {
+			return
+		}
+		told.Members = make([]member, 0, len(a.Members))
+		for _, m := range a.Members {
+			told.Members = append(told.Members, member{m.User, m.Connection, raw(m.Info)})
+		}
+	})
+	if fault != nil {
+		return api.Failed(fault)
+	}
+	api.Answer(w, http.StatusOK, told)
+	return nil
 }

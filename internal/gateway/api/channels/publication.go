@@ -2,24 +2,34 @@ package channels
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
+	"strconv"
 
 	"portcullis/internal/gateway/api"
 	"portcullis/internal/hub"
+	wire "portcullis/internal/wire/json"
 )
 
 // depthMost is how deep the brackets of a payload may nest, as on a connection: whoever hears it reads it with whatever they have.
 const depthMost = 64
 
-const needsData = `a message has data: any JSON value, null too`
+// raw is JSON that stays as it is.
+type raw = json.RawMessage
 
 // publication reads what is to be said from the members of an object.
-func publication(members map[string]json.RawMessage) (hub.Publication, error) {
-	data, there := members["data"]
-	if !there {
-		return hub.Publication{}, api.Unreadable(needsData)
+func publication(members map[string]raw) (hub.Publication, error) {
+	data, isText := members["data"]
+	encoded, isBytes := members["base64"]
+	switch {
+	case isText && isBytes:
+		return hub.Publication{}, api.Unreadable("a message has data or base64, not both")
+	case isText:
+		return text(data)
+	case isBytes:
+		return binary(encoded)
 	}
-	return text(data)
+	return hub.Publication{}, api.Unreadable("a message has data, any JSON value, null too; or base64 for bytes")
 }
 
 // text is a payload that is JSON. It is compacted: what one line of a frame holds has no line break in it.
@@ -32,6 +42,29 @@ func text(data []byte) (hub.Publication, error) {
 		return hub.Publication{}, api.Unreadable("data is no JSON")
 	}
 	return hub.Publication{Data: compact.Bytes()}, nil
+}
+
+// binary is a payload of bytes: base64 with padding (RFC 4648, section 4), without line breaks.
+func binary(encoded raw) (hub.Publication, error) {
+	var written *string
+	if json.Unmarshal(encoded, &written) == nil && written != nil && !bytes.ContainsAny([]byte(*written), "\r\n") { // which the decoder would pass over
+		if data, err := base64.StdEncoding.Strict().DecodeString(*written); err == nil {
+			return hub.Publication{Data: data, Binary: true}, nil
+		}
+	}
+	return hub.Publication{}, api.Unreadable("base64 must be bytes in base64 with padding (RFC 4648, section 4), as a text")
+}
+
+// keyed gives a publication its key, where it has one.
+func keyed(p hub.Publication, key *string) (hub.Publication, error) {
+	if key == nil {
+		return p, nil
+	}
+	if *key == "" || len(*key) > wire.MaxKey {
+		return p, api.Unreadable("an idempotency key has 1 to " + strconv.Itoa(wire.MaxKey) + " bytes")
+	}
+	p.Key = *key
+	return p, nil
 }
 
 // deep reports whether the brackets of a valid JSON text nest too deep.

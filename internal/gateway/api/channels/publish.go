@@ -2,10 +2,12 @@ package channels
 
 import (
 	"net/http"
+	"strings"
 
 	"portcullis/internal/broker"
 	"portcullis/internal/gateway/api"
 	"portcullis/internal/gateway/door"
+	"portcullis/internal/hub"
 	"portcullis/internal/wire"
 )
 
@@ -13,21 +15,23 @@ const publishUsage = `the body is no message such as {"data":{"text":"hi"}}`
 
 // published is the answer to whoever said something, once the engine has it. Channels that keep no history have no offsets.
 type published struct {
-	Channel string `json:"channel"`
-	Offset  uint64 `json:"offset,omitempty"`
-	Epoch   string `json:"epoch,omitempty"`
+	Channel   string `json:"channel"`
+	Offset    uint64 `json:"offset,omitempty"`
+	Epoch     string `json:"epoch,omitempty"`
+	Duplicate bool   `json:"duplicate,omitempty"`
 }
 
-func receipt(channel string, r broker.Receipt) published {
-	return published{channel, r.Position.Offset, r.Position.Epoch}
+func receipt(channel string, r broker.Receipt) *published {
+	return &published{channel, r.Position.Offset, r.Position.Epoch, r.Duplicate}
 }
 
-// publish says one thing on the channel in the path. It counts as a message of the caller before the body is read, which is no longer than a message may be.
+// publish says one thing on the channel in the path.
 func (c *Channels) publish(w http.ResponseWriter, r *http.Request, who *door.Caller) error {
-	if err := api.Counted(who, 1); err != nil {
+	channel, err := named(r)
+	if err != nil {
 		return err
 	}
-	channel, err := named(r)
+	key, err := keyOf(r)
 	if err != nil {
 		return err
 	}
@@ -38,7 +42,7 @@ func (c *Channels) publish(w http.ResponseWriter, r *http.Request, who *door.Cal
 	if err := weighed(who, 1, len(body)); err != nil {
 		return err
 	}
-	members, err := api.Object(body, publishUsage, "data")
+	members, err := api.Object(body, publishUsage, "data", "base64")
 	if err != nil {
 		return err
 	}
@@ -46,6 +50,14 @@ func (c *Channels) publish(w http.ResponseWriter, r *http.Request, who *door.Cal
 	if err != nil {
 		return err
 	}
+	if p, err = keyed(p, key); err != nil {
+		return err
+	}
+	return c.sayAlone(w, r, who, channel, p)
+}
+
+// sayAlone answers with what became of one message.
+func (c *Channels) sayAlone(w http.ResponseWriter, r *http.Request, who *door.Caller, channel string, p hub.Publication) error {
 	taken, fault := c.hub.Speaker(who.Tenant, who.Principal).Publish(r.Context(), channel, p)
 	if fault != nil {
 		return api.Failed(fault)
@@ -53,6 +65,28 @@ func (c *Channels) publish(w http.ResponseWriter, r *http.Request, who *door.Cal
 	api.Answer(w, http.StatusCreated, receipt(channel, taken))
 	return nil
 }
+
+// keyOf reads Idempotency-Key, which the draft of that name writes as a quoted text, and most others as it is.
+func keyOf(r *http.Request) (*string, error) {
+	values := r.Header.Values("Idempotency-Key")
+	if len(values) == 0 {
+		return nil, nil
+	}
+	key := values[0]
+	if inner, opened := strings.CutPrefix(key, `"`); opened {
+		closed := false
+		if key, closed = strings.CutSuffix(inner, `"`); !closed {
+			key = `"`
+		}
+	}
+	if len(values) > 1 || key == "" || strings.Trim(key, visible) != "" {
+		return nil, api.Unreadable("send one Idempotency-Key of letters, digits and -._~:/+=, in quotes or without")
+	}
+	return &key, nil
+}
+
+// visible are the characters of keys in a header, of which none means anything there.
+const visible = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/+="
 
 // weighed counts the bytes of messages that were counted.
 func weighed(who *door.Caller, messages, size int) error {
