@@ -335,14 +335,14 @@ func outboxesOf(t *testing.T, name string) {
 
 // What its channels keep stays when the limit is lowered, until the next message is kept: then the oldest go.
 func historyOf(t *testing.T, name string) {
-	l := limiting(t, name, "2KiB")
+	l := limiting(t, name, "5800")
 	ana := l.come("ana")
 	id := 0
 	keep := func(n int) {
 		t.Helper()
 		for range n {
 			id++
-			ana.does(`{"type":"publish","id":%d,"channel":"room:kept","data":%q}`, id, strings.Repeat("x", 254))
+			ana.does(`{"type":"publish","id":%d,"channel":"room:kept","data":%q}`, id, strings.Repeat("x", 1000))
 		}
 	}
 	kept := func(when string, want int) {
@@ -352,12 +352,12 @@ func historyOf(t *testing.T, name string) {
 			t.Errorf("%s: %d messages are kept, want %d", when, got, want)
 		}
 	}
-	keep(10) // of 512 bytes each, with what there is beside the payload
-	kept("2 KiB", 4)
-	l.set("4KiB")
+	keep(10) // of about 1,300 bytes each, with what there is beside the payload
+	kept("at first", 4)
+	l.set("11000")
 	keep(10)
 	kept("raised", 8)
-	l.set("1KiB")
+	l.set("3200")
 	kept("lowered", 8)
 	keep(1)
 	kept("lowered, and one more", 2)
