@@ -225,12 +225,12 @@ func (h *Hub) join(ref channel.Ref, a *limit.Tenant, has int, s *Subscription, f
 		h.directory.note(ref, 1)
 	}
 	s.room = r
+	h.observer.Subscriptions(1) // whoever is told of its subscription finds it counted
 	if confirm == nil {
 		r.begin(s)
 	} else {
 		r.add(s, confirm)
 	}
-	h.observer.Subscriptions(1)
 	return nil
 }
 
