@@ -30,7 +30,7 @@ func (m *Member) Publish(ctx context.Context, name string, p Publication) (broke
 	if fault != nil {
 		return broker.Receipt{}, fault
 	}
-	waited, err := m.hub.waitForRoom(ctx, ref)
+	waited, err := m.waitForRoom(ctx, ref)
 	if err != nil {
 		return broker.Receipt{}, &wire.Fault{Code: wire.Unavailable, Message: "the gateway is too busy on this channel", Retry: time.Second}
 	}
@@ -83,6 +83,19 @@ func idOf(ref channel.Ref, user, key string) (id broker.ID) {
 	sum := sha256.Sum256(text)
 	copy(id[:], sum[:])
 	return id
+}
+
+// staleMost is how long whoever has no connection, by which a change of its rights would come, may wait with those that it has.
+const staleMost = 500 * time.Millisecond
+
+// waitForRoom is the hub's, for the member.
+func (m *Member) waitForRoom(ctx context.Context, ref channel.Ref) (waited bool, err error) {
+	if m.connection == "" {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, staleMost)
+		defer cancel()
+	}
+	return m.hub.waitForRoom(ctx, ref)
 }
 
 // waitForRoom lets a publisher wait while the channel has more to say on this node than it may hold.

@@ -154,6 +154,7 @@ type publication struct {
 	by       *client
 	name     string
 	accepted bool
+	alone    bool             // over HTTP
 	hearers  map[*client]bool // who was subscribed, and whether they stayed since
 }
 
@@ -197,7 +198,7 @@ func (l *live) message(c *client, s said) error {
 		return fmt.Errorf("%s of %s heard what they are not subscribed to: %s", c.user, c.party.id, s.raw)
 	case n < from:
 		return fmt.Errorf("%s of %s heard what was said long before they came: %s", c.user, c.party.id, s.raw)
-	case p.name != s.Channel || p.by.user != s.From.User || p.by.connection != s.From.Connection:
+	case p.name != s.Channel || p.by.user != s.From.User || p.from() != s.From.Connection:
 		return fmt.Errorf("said by %s (%s) on %s, heard as %s", p.by.user, p.by.connection, p.name, s.raw)
 	case c.heard[n]:
 		return fmt.Errorf("%s of %s heard it twice: %s", c.user, c.party.id, s.raw)

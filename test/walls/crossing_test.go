@@ -194,6 +194,9 @@ func (l *live) publish(c *client) error {
 	b := l.body("publish", name)
 	b["data"] = len(l.publications)
 	l.publications = append(l.publications, p)
+	if p.alone = l.chance.IntN(4) == 0; p.alone {
+		return l.publishAlone(c, name, len(l.publications)-1)
+	}
 	s, err := l.request(c, b)
 	if err != nil {
 		return err

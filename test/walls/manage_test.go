@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // check asks over HTTP what one may do, which must be what the socket answers.
@@ -17,6 +18,27 @@ func (l *live) check(c *client) error {
 		return fmt.Errorf("%s of %s with %v and %v asks for %s on %s and manage: %d %s", c.user, c.party.id, c.roles, c.grants, verb, name, status, text)
 	}
 	return nil
+}
+
+// publishAlone says something over HTTP: the same rules decide, and it is of no connection.
+func (l *live) publishAlone(c *client, name string, n int) error {
+	want, code := http.StatusCreated, c.forbidden("publish", name)
+	if code != "" {
+		want = http.StatusForbidden
+	}
+	status, text := l.asks(http.MethodPost, l.Addr(), "/v1/channels/"+url.PathEscape(name)+"/messages", c.token, fmt.Sprintf(`{"data":%d}`, n))
+	if status != want || !strings.Contains(text, code) {
+		return fmt.Errorf("%s of %s with %v and %v publishes on %s over HTTP: %d %s, want %d", c.user, c.party.id, c.roles, c.grants, name, status, text, want)
+	}
+	return l.take(c, said{Type: "ok", raw: text})
+}
+
+// from is the connection of which a publication is.
+func (p *publication) from() string {
+	if p.alone {
+		return ""
+	}
+	return p.by.connection
 }
 
 // manage looks at the tenant's connections, tries to end another tenant's, and ends some of its own.

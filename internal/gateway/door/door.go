@@ -212,6 +212,19 @@ func (d *Door) Ended(p *auth.Principal) (reason wire.Close, ended bool) {
 	return wire.CredentialRefused, true
 }
 
+// Again asks about a caller who was believed a while ago, and gives it its tenant as that is now. A change of either would otherwise count only once the caller is gone.
+func (d *Door) Again(c *Caller, now time.Time) error {
+	if err := d.config.Ledger.Check(c.Principal, now); err != nil {
+		return err
+	}
+	t, err := d.config.Realms.Current().Belongs(c.Principal, now)
+	if err != nil {
+		return err
+	}
+	c.Tenant = t
+	return nil
+}
+
 // sameUser lets a credential be replaced by one of the same user and service alone, and never by an older one.
 func sameUser(now, next *auth.Principal) error {
 	switch {

@@ -22,6 +22,9 @@ const (
 	// batchTime is how long all of them may take: somebody waits for the answer, and the listener no longer than ten seconds.
 	batchTime = 8 * time.Second
 
+	// askAgain is how old an answer may be to whether somebody is still who they were, while messages of theirs wait for their turn.
+	askAgain = 500 * time.Millisecond
+
 	batchUsage = `the body is no list such as {"messages":[{"channel":"room:1","data":{"text":"hi"}}]}`
 	manyUsage  = "messages has to have 1 to 100 entries; send more in several requests"
 )
@@ -85,8 +88,17 @@ func (c *Channels) all(ctx context.Context, who *door.Caller, messages, size int
 	}
 	ctx, cancel := context.WithTimeout(ctx, batchTime)
 	defer cancel()
-	results := make([]result, messages)
+	results, asked := make([]result, messages), who.Started
 	for i := range results {
+		if now := time.Now(); now.Sub(asked) > askAgain {
+			if err := c.door.Again(who, now); err != nil {
+				for ; i < messages; i++ {
+					results[i] = failed(api.Failed(&wire.Fault{Code: door.AnswerTo(err).Code, Message: "the credential has ended meanwhile"}))
+				}
+				break
+			}
+			asked = now
+		}
 		results[i] = each(ctx, i)
 	}
 	return results, nil
