@@ -38,6 +38,8 @@ func (r *room) follow(m *message.Message) {
 	last, now := c.last(), m.Position
 	c.heard = now
 	switch {
+	case now.Epoch == "" && c.lost:
+		r.tell(wire.Gap{Reason: wire.Engine})
 	case now.Epoch == "":
 	case last.Epoch != "" && last.Epoch != now.Epoch:
 		r.tell(wire.Gap{Before: now.Offset, Epoch: now.Epoch, Reason: wire.Engine})

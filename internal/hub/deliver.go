@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"encoding/base64"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -98,12 +99,20 @@ func (w *work) announce(h *Hub, r *room) {
 	clear(w.members)
 }
 
+// sizeOf is about how many bytes a message takes on the wire.
+func sizeOf(m *message.Message) int {
+	if m.Binary {
+		return base64.StdEncoding.EncodedLen(len(m.Data)) + envelope
+	}
+	return len(m.Data) + envelope
+}
+
 // room returns an empty buffer for the batch: the one of the last batch, unless it is far too large. An outbox counts what it refers to by its
 // length, and must not hold much more alive.
 func (w *work) room() []byte {
 	need := 0
 	for _, m := range w.messages {
-		need += len(m.Data) + envelope
+		need += sizeOf(m)
 	}
 	if w.shared == nil {
 		w.shared = new(limit.Shared)

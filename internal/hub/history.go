@@ -86,7 +86,7 @@ func (h *Hub) page(ctx context.Context, ref channel.Ref, how Reading) (*Read, er
 func (p *Read) cut(limit int) {
 	n, size := 0, 0
 	for n < min(len(p.Messages), limit) {
-		if size += len(p.Messages[n].Data) + envelope; size > pageBytes && n > 0 {
+		if size += sizeOf(&p.Messages[n]); size > pageBytes && n > 0 {
 			break
 		}
 		n++

@@ -37,9 +37,6 @@ type catch struct {
 	read  message.Position
 }
 
-// catches reports whether s has not begun yet. The caller holds the member's mu, or the room's.
-func (s *Subscription) catches() bool { return s.catch != nil && !s.catch.begun }
-
 // come gives a message that was put behind what is pending to those who are late. The caller holds mu.
 func (r *room) come(m *message.Message) {
 	for _, s := range slices.Clone(r.late.catching) {
@@ -192,7 +189,7 @@ func (s *Subscription) send(messages []*message.Message) (sent, bytes int) {
 	for len(messages) > 0 {
 		n, told, need := 0, 0, 0
 		for _, m := range messages[:min(len(messages), batchMessages)] {
-			need += len(m.Data) + envelope
+			need += sizeOf(m)
 		}
 		frames := make([]byte, 0, min(need, batchBytes))
 		for n < len(messages) && told < batchMessages && len(frames) < batchBytes {

@@ -66,7 +66,7 @@ func (m *Member) Leave() {
 	defer m.mu.Unlock()
 	for s := range m.subscriptions.all() {
 		m.leave(s)
-		if s.catches() {
+		if !s.begun {
 			continue // it never began
 		}
 		m.follower().Unsubscribed(m.rights.principal, m.connection, s.room.ref.Name, WithConnection)

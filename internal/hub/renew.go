@@ -75,7 +75,7 @@ func (m *Member) renew(p *auth.Principal, tenants func(tenant.ID) *realm.Tenant)
 		name := s.room.ref.Name
 		if d := m.rights.decide(acl.Subscribe, name); !d.Allowed {
 			all = append(all, taken{name, d})
-		} else if s.catches() {
+		} else if !s.begun {
 			continue // it is brought up to date when it begins
 		} else if n, settled := m.reattend(s.room.ref); n != nil {
 			loss.add(n, settled)
@@ -112,7 +112,7 @@ func (l *Loss) orNone() *Loss {
 // take makes the member leave the room of s, which is not among its subscriptions any more. The caller holds the member's mu.
 func (l *Loss) take(s *Subscription) {
 	m, name := l.member, s.room.ref.Name
-	if s.catches() { // it has not begun: whoever asked for it is told
+	if !s.begun { // it has not begun: whoever asked for it is told
 		m.leave(s)
 		return
 	}

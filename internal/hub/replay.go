@@ -82,7 +82,7 @@ func (h *Hub) since(ctx context.Context, s *Subscription, from message.Position)
 		f.at = m.Position
 		if s.hears(m) {
 			f.page = append(f.page, m)
-			size += len(m.Data)
+			size += sizeOf(m)
 		}
 	}
 	switch {

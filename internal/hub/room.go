@@ -65,8 +65,8 @@ type Subscription struct {
 	speaks     bool   // it is in the batch that is being taken; guarded by the room's mu
 	mute       string // the connection that it does not hear, its own; empty for none
 
-	// catch is there while it catches up; guarded by the room's mu, and catch.begun changed under the member's too.
-	catch *catch
+	catch *catch // there while it catches up; guarded by the room's mu
+	begun bool   // the client was told so; guarded by the member's mu
 }
 
 // add puts s in. confirm runs before anything is delivered to s.

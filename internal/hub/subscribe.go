@@ -91,7 +91,7 @@ func (m *Member) subscribe(ref channel.Ref, how *Start, confirm func(Begun)) (*S
 	}
 	m.subscriptions.add(s)
 	if !keeps || how.Since == nil && s.settle(func(at message.Position) { confirm(Begun{at, from}) }) {
-		m.began(ref, how)
+		m.began(s, how)
 		return nil, nil
 	}
 	how.from = from
@@ -146,12 +146,14 @@ func (m *Member) catchUp(ctx context.Context, s *Subscription, how Start, confir
 	}
 	confirm(Begun{found.at, found.recovery})
 	m.hub.replay(s, found)
-	m.began(s.room.ref, &how)
+	m.began(s, &how)
 	return nil
 }
 
 // began tells others of a subscription that began. The caller holds mu.
-func (m *Member) began(ref channel.Ref, how *Start) {
+func (m *Member) began(s *Subscription, how *Start) {
+	ref := s.room.ref
+	s.begun = true
 	m.follower().Subscribed(m.rights.principal, m.connection, ref.Name)
 	m.attend(ref, how.JoinLeave)
 }
