@@ -129,19 +129,19 @@ func (r *room) passed(n int) { r.count += uint64(n) }
 
 // silence notes that s does not hear its own connection.
 func (l *late) silence(s *Subscription) {
-	if s.mute == "" {
+	if s.mute == nil {
 		return
 	}
 	if l.muted == nil {
 		l.muted = make(map[string]*Subscription)
 	}
-	l.muted[s.mute] = s
+	l.muted[*s.mute] = s
 }
 
 // forget lets go of s.
 func (l *late) forget(s *Subscription) {
-	if s.mute != "" {
-		delete(l.muted, s.mute)
+	if s.mute != nil {
+		delete(l.muted, *s.mute)
 	}
 	if s.index < 0 {
 		l.catching = without(l.catching, s)
@@ -172,7 +172,7 @@ func (l *late) speakers(to []*Subscription, batch []*message.Message) []*Subscri
 
 // hears reports whether s is to hear m.
 func (s *Subscription) hears(m *message.Message) bool {
-	return s.mute == "" || m.From.Connection != s.mute
+	return s.mute == nil || m.From.Connection != *s.mute
 }
 
 // alone gives s messages that others were given already, or are given by a dispatcher.

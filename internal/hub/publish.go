@@ -70,6 +70,9 @@ func (m *Member) Publish(ctx context.Context, name string, p Publication) (broke
 // keep is what the engine stores of a channel.
 func (r rights) keep(name channel.Name) broker.Keep {
 	s := r.tenant.Channels.Of(name)
+	if !s.History.Kept() {
+		return broker.Keep{}
+	}
 	return broker.Keep{Messages: s.History.Messages, Age: s.History.Age, Total: r.tenant.Account.Limits().History}
 }
 

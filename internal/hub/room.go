@@ -61,12 +61,11 @@ type group struct {
 type Subscription struct {
 	subscriber Subscriber
 	room       *room
-	index      int32  // in its group's members, -1 while it is in none; guarded by the room's mu
-	speaks     bool   // it is in the batch that is being taken; guarded by the room's mu
-	mute       string // the connection that it does not hear, its own; empty for none
-
-	catch *catch // there while it catches up; guarded by the room's mu
-	begun bool   // the client was told so; guarded by the member's mu
+	index      int32   // in its group's members, -1 while it is in none; guarded by the room's mu
+	speaks     bool    // it is in the batch that is being taken; guarded by the room's mu
+	begun      bool    // the client was told so; guarded by the member's mu
+	mute       *string // the connection that it does not hear, its own; nil for none
+	catch      *catch  // there while it catches up; guarded by the room's mu
 }
 
 // add puts s in. confirm runs before anything is delivered to s.
@@ -119,7 +118,9 @@ func (r *room) remove(s *Subscription) (settled <-chan struct{}) {
 func (r *room) enqueue(h *Hub, m *message.Message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.follow(m)
+	if c := &r.course; m.Position.Epoch != "" || c.heard.Epoch != "" || c.lost { // else the channel keeps no history
+		r.follow(m)
+	}
 	r.pending = append(r.pending, m)
 	r.bytes += len(m.Data)
 	if len(r.late.catching) > 0 {
@@ -200,7 +201,9 @@ func (r *room) take(w *work) bool {
 		close(r.eased)
 		r.eased = nil
 	}
-	r.course.taken = w.messages[n-1].Position
+	if c := &r.course; c.heard.Epoch != "" || c.taken.Epoch != "" {
+		c.taken = w.messages[n-1].Position
+	}
 	r.passed(n)
 	r.hearers(w)
 	return true

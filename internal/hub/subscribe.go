@@ -71,7 +71,7 @@ func (m *Member) subscribe(ref channel.Ref, how *Start, confirm func(Begun)) (*S
 	}
 	s := &Subscription{subscriber: m.subscriber}
 	if how.Mute {
-		s.mute = m.connection
+		s.mute = &m.connection
 	}
 	keeps := m.rights.tenant.Channels.Of(ref.Name).History.Kept()
 	var from *wire.Recovery
