@@ -37,7 +37,9 @@ type Limits struct {
 // Dial connects, shows the credential and waits for the gateway's welcome. When the gateway does not let the client in, the error is a
 // [*RefusedError]. The context bounds all of that, the call of Token too; once Dial has returned, it has no meaning for the connection, which
 // Close ends.
-func Dial(ctx context.Context, o Options) (*Conn, error) {
+func Dial(ctx context.Context, o Options) (*Conn, error) { return dial(ctx, &o, nil) }
+
+func dial(ctx context.Context, o *Options, hear func(*frame)) (*Conn, error) {
 	u, err := o.address()
 	if err != nil {
 		return nil, err
@@ -47,7 +49,8 @@ func Dial(ctx context.Context, o Options) (*Conn, error) {
 		return nil, err
 	}
 	c := newConn(o.MaxMessage)
-	if err = c.handshake(ctx, u, header, &o); err != nil {
+	c.hear = hear
+	if err = c.handshake(ctx, u, header, o); err != nil {
 		return nil, err
 	}
 	c.ws.SetReadLimit(c.maxMessage)
