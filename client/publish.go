@@ -15,6 +15,8 @@ const (
 	mostBare = 1024
 )
 
+var errKeyOld = errors.New("no answer came for " + keyCounts.String() + ", and the gateway may forget that it had the message")
+
 // Published is what the gateway says of a publication that its engine has.
 type Published struct {
 	Position       // on a channel that keeps history
@@ -34,6 +36,9 @@ func (k *Client) Publish(ctx context.Context, channel string, data any) (Publish
 	p := publishing{client: k, request: r}
 	for {
 		f, done, err := p.attempt(ctx)
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			err = errKeyOld
+		}
 		switch {
 		case err != nil && p.sent:
 			return Published{}, fmt.Errorf("publish on %s: %w: %w", channel, ErrUncertain, err)
@@ -56,8 +61,10 @@ type publishing struct {
 
 // attempt sends the request once. Without an answer and without an error there is to be another attempt.
 func (p *publishing) attempt(ctx context.Context) (f frame, answered bool, err error) {
-	if p.sent && time.Since(p.since) > keyCounts {
-		return f, false, errors.New("it was repeated for " + keyCounts.String())
+	if p.sent {
+		var stop context.CancelFunc
+		ctx, stop = context.WithDeadline(ctx, p.since.Add(keyCounts))
+		defer stop()
 	}
 	conn, err := p.client.connected(ctx)
 	if err != nil {
