@@ -58,6 +58,9 @@ tenants:
     issuers: [{issuer: "https://id.acme.example", audience: portcullis, jwks_file: "`+issuer.WriteJWKS(t)+`"}]
     rules: [{name: all, allow: [publish], channels: ["**"]}]
 `))
+		if config.Failed(problems) {
+			t.Fatal(problems)
+		}
 		log := slog.New(slog.DiscardHandler)
 		snapshot, problems := realm.Build(c, realm.Options{Log: log, Gate: auth.NewSlots(1)})
 		if snapshot == nil {
