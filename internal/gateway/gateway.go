@@ -50,7 +50,7 @@ type Observer interface {
 type Gateway struct {
 	// Set by New, then read-only.
 	config  Config
-	routes  http.Handler
+	routes  chi.Router
 	tenants func(tenant.ID) *realm.Tenant
 
 	roster   Roster
@@ -90,6 +90,14 @@ func methodNotAllowed(routes chi.Routes) http.HandlerFunc {
 }
 
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.routes.ServeHTTP(w, r) }
+
+// Walk shows every path that the gateway answers, with each of its methods.
+func (g *Gateway) Walk(each func(method, path string)) {
+	_ = chi.Walk(g.routes, func(method, path string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		each(method, path)
+		return nil
+	})
+}
 
 // Roster is who is connected.
 func (g *Gateway) Roster() *Roster { return &g.roster }

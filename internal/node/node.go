@@ -26,6 +26,7 @@ import (
 	"portcullis/internal/doctor"
 	"portcullis/internal/gateway"
 	"portcullis/internal/gateway/api/channels"
+	"portcullis/internal/gateway/api/documents"
 	"portcullis/internal/gateway/door"
 	"portcullis/internal/hub"
 	"portcullis/internal/limit"
@@ -132,7 +133,7 @@ func New(o Options) (*Node, []config.Problem) {
 	requests := n.newAPI()
 	n.gateway = gateway.New(gateway.Config{
 		Door: n.door, Realms: n.realms, Hub: n.hub, Dialects: dialects, Sessions: n.sessions, Age: time.Duration(o.Config.Listen.ConnectionAge),
-		Routes: []gateway.Routes{requests.Routes, channels.New(requests, n.door, n.hub).Routes}, Observer: m.Gateway(), Ready: n.Ready, Log: o.Log,
+		Routes: []gateway.Routes{requests.Routes, channels.New(requests, n.door, n.hub).Routes, documents.Routes}, Observer: m.Gateway(), Ready: n.Ready, Log: o.Log,
 	})
 	n.doctor = n.newDoctor(dialects)
 	return n, problems

@@ -31,6 +31,10 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
+	for _, err := range contracted.broken {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
 	if built.folder != "" {
 		os.RemoveAll(built.folder)
 	}
@@ -80,7 +84,7 @@ const root = "../.."
 // rememberSources looks at every folder of the program, so that go test runs the suite again when a source changed, though the suite
 // imports hardly any: go test notes what a test looks at.
 func rememberSources() error {
-	for _, folder := range []string{"cmd", "internal"} {
+	for _, folder := range []string{"cmd", "internal", "api"} {
 		err := filepath.WalkDir(filepath.Join(root, folder), func(string, fs.DirEntry, error) error { return nil })
 		if err != nil {
 			return err

@@ -86,13 +86,17 @@ func (l *line) request(raw string) (*answer, error) {
 	defer l.SetDeadline(time.Time{})
 	// A server that refuses early may close before it has read everything: its answer counts, not the failed write.
 	_, writing := io.WriteString(l, raw)
-	got, err := http.ReadResponse(l.r, &http.Request{Method: http.MethodGet})
+	method := http.MethodGet
+	if strings.HasPrefix(raw, "HEAD ") { // whose answers have no body
+		method = http.MethodHead
+	}
+	got, err := http.ReadResponse(l.r, &http.Request{Method: method})
 	if err != nil {
 		return nil, fmt.Errorf("read the answer: %w (writing the request: %v)", err, writing)
 	}
 	a := &answer{status: got.StatusCode, header: got.Header, line: l}
 	if a.status == http.StatusSwitchingProtocols {
-		return a, nil
+		return a, a.asContracted(raw)
 	}
 	defer got.Body.Close()
 	if got.Close { // ReadResponse takes it out
@@ -100,6 +104,9 @@ func (l *line) request(raw string) (*answer, error) {
 	}
 	body, err := io.ReadAll(got.Body)
 	a.body = string(body)
+	if err == nil {
+		err = a.asContracted(raw)
+	}
 	return a, err
 }
 
