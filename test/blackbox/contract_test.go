@@ -25,8 +25,12 @@ func (a *answer) asContracted(raw string) error {
 			panic(err)
 		}
 	})
-	method, rest, _ := strings.Cut(raw, " ")
-	target, _, _ := strings.Cut(rest, " ")
+	first, _, _ := strings.Cut(raw, "\r\n")
+	method, rest, _ := strings.Cut(first, " ")
+	target, version, _ := strings.Cut(rest, " ")
+	if !strings.HasPrefix(version, "HTTP/") { // the end of a request whose beginning was sent before
+		return nil
+	}
 	err := contracted.document.Check(&contract.Answer{Method: method, Target: target, Status: a.status, Header: a.header, Body: []byte(a.body)})
 	if err != nil {
 		contracted.mu.Lock()
