@@ -108,11 +108,7 @@ func (d *Document) body(response object, at string, a *Answer) error {
 	if err != nil || content[media] == nil {
 		return fmt.Errorf("got Content-Type %q, which is not told", a.Header.Get("Content-Type"))
 	}
-	var codes []string
-	for _, c := range list(response["x-codes"]) {
-		codes = append(codes, c.(string))
-	}
-	return d.value(at+"/content/"+escaped(media)+"/schema", a, codes)
+	return d.value(at+"/content/"+escaped(media)+"/schema", a, texts(response["x-codes"]))
 }
 
 // value validates the body, and wants a problem's code to be one of these, and its status that of the answer.
@@ -149,9 +145,4 @@ func (d *Document) Fits(pointer string, v any) error {
 		return err
 	}
 	return s.Validate(v)
-}
-
-func list(v any) []any {
-	l, _ := v.([]any)
-	return l
 }
