@@ -36,6 +36,8 @@ func (d *Document) Check(a *Answer) error {
 func (d *Document) check(a *Answer) error {
 	at, operation := d.operation(a.Method, a.Target)
 	switch {
+	case at == "" && !strings.HasPrefix(a.Target, "/"): // * or a host: there is no path that another method could have
+		return d.problem(a, "not_found", "method_not_allowed")
 	case at == "":
 		return d.problem(a, "not_found")
 	case operation == "":
@@ -54,18 +56,21 @@ func (d *Document) check(a *Answer) error {
 	return d.body(response, at, a)
 }
 
-// byServer reports whether net/http answered what it does not take for a request. It says so in plain text, which begins with the status.
+// byServer reports whether net/http answered what it does not take for a request. It says so in plain text, which begins with the status, or names the encoding that it does not know.
 func (a *Answer) byServer() bool {
+	if a.Status == http.StatusNotImplemented && string(a.Body) == "Unsupported transfer encoding" {
+		return true
+	}
 	return slices.Contains([]int{400, 417, 431, 501, 505}, a.Status) && strings.HasPrefix(a.Header.Get("Content-Type"), "text/plain") &&
 		bytes.HasPrefix(a.Body, []byte(strconv.Itoa(a.Status)+" "+http.StatusText(a.Status))) || a.Status == http.StatusExpectationFailed && len(a.Body) == 0
 }
 
 // problem wants an answer that stands at no operation to be a problem with a code.
-func (d *Document) problem(a *Answer, code string) error {
+func (d *Document) problem(a *Answer, codes ...string) error {
 	if got := a.Header.Get("Content-Type"); got != "application/problem+json" && a.Method != http.MethodHead {
-		return fmt.Errorf("got Content-Type %q, want a problem with %s", got, code)
+		return fmt.Errorf("got Content-Type %q, want a problem with %s", got, strings.Join(codes, " or "))
 	}
-	return d.value("/components/schemas/Problem", a, []string{code})
+	return d.value("/components/schemas/Problem", a, codes)
 }
 
 // headers wants those that are required, and each of those that are told to be as they are told.
