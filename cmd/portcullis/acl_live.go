@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"portcullis/internal/gateway/preview"
 	"portcullis/internal/realm"
 	"portcullis/internal/tenant"
+	"portcullis/internal/wire"
 )
 
 // live asks a running node about the rules of a file.
@@ -67,6 +69,9 @@ func (l *live) ask(ctx context.Context, c *config.Tenant) (*preview.Preview, []c
 		return nil, problems, nil
 	}
 	said, err := l.shell.request(ctx, l.side, http.MethodPost, tenantPath(c.ID, "/diff"), map[string][]acl.Rule{"rules": realm.Rules(c)})
+	if r, ok := errors.AsType[*denial](err); ok && r.Code == string(wire.NotFound) {
+		return &preview.Preview{Tenant: c.ID, New: true, Lost: []preview.Subscription{}, Rights: []preview.Right{}}, nil, nil
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -97,6 +102,10 @@ func (l *live) tell(all []*preview.Preview) error {
 
 func (l *live) print(p *preview.Preview) {
 	out := l.shell.stdout
+	if p.New {
+		fmt.Fprintf(out, "%s: this node does not have it yet, so nobody of it is connected\n", plain(p.Tenant))
+		return
+	}
 	for _, s := range p.Lost {
 		fmt.Fprintf(out, "-  %s: %s (%s) loses its subscription to %s: %s\n", plain(p.Tenant), plain(s.User), plain(s.Connection), plain(s.Channel), turn(s.RuleNow, s.RuleThen, false))
 	}

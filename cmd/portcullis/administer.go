@@ -80,13 +80,23 @@ func (s *shell) authorize(r *http.Request, a side) error {
 	return nil
 }
 
-// refusedBy is what a listener that refuses says.
+// denial is what a listener that refuses says.
+type denial struct {
+	host         string
+	status       int
+	Code, Detail string
+}
+
+func (r *denial) Error() string {
+	return fmt.Sprintf("%s answered %d %s: %s", r.host, r.status, plain(r.Code), plain(r.Detail))
+}
+
 func refusedBy(host string, status int, said []byte) error {
-	var p struct{ Code, Detail string }
-	if json.Unmarshal(said, &p) != nil || p.Code == "" {
+	r := &denial{host: host, status: status}
+	if json.Unmarshal(said, r) != nil || r.Code == "" {
 		return fmt.Errorf("%s answered %d; is it the administrators' listener?", host, status)
 	}
-	return fmt.Errorf("%s answered %d %s: %s", host, status, plain(p.Code), plain(p.Detail))
+	return r
 }
 
 // tenantPath is a tenant's part of the administrators' API.

@@ -89,6 +89,15 @@ func TestAnOperatorSeesWhoWouldLoseWhat(t *testing.T) {
 	if out, _, code = g.run(t, "acl", "diff", "--live", "--config", file); code != 1 || !strings.Contains(out, "1 would be lost") {
 		t.Errorf("one tenant's file: exit code %d:\n%s", code, out)
 	}
+	// A tenant that is to come hides nothing of the others.
+	soon := strings.NewReplacer("id: globex", "id: initech", "audience: portcullis", "audience: initech").Replace(string(must(os.ReadFile(filepath.Join(folder, "tenants", "globex.yaml")))))
+	if err := os.WriteFile(filepath.Join(folder, "tenants", "initech.yaml"), []byte(soon), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, errs, code = g.run(t, "acl", "diff", "--live", "--config", main); code != 1 ||
+		!strings.Contains(out, "initech: this node does not have it yet") || !strings.Contains(out, "1 would be lost") {
+		t.Errorf("with a new tenant: exit code %d:\n%s%s", code, out, errs)
+	}
 	// Nothing has changed.
 	ana.does(`{"type":"publish","id":2,"channel":"room:1","data":1}`)
 	ana.mayNot("forbidden", `{"type":"publish","id":3,"channel":"news:ana","data":1}`)

@@ -23,9 +23,11 @@ const (
 
 // Preview is what would change for a tenant's connections of one node.
 type Preview struct {
-	Tenant        string `json:"tenant"`
-	Connections   int    `json:"connections"`
-	Subscriptions int    `json:"subscriptions"`
+	Tenant string `json:"tenant"`
+	// New is set of a tenant that the node does not have: by whoever asked for it.
+	New           bool `json:"new,omitempty"`
+	Connections   int  `json:"connections"`
+	Subscriptions int  `json:"subscriptions"`
 	// LostSubscriptions would be unsubscribed at once: this is certain. Lost names the first thousand.
 	LostSubscriptions int            `json:"lost_subscriptions"`
 	Lost              []Subscription `json:"lost"`
