@@ -37,9 +37,7 @@ type Limits struct {
 // Dial connects, shows the credential and waits for the gateway's welcome. When the gateway does not let the client in, the error is a
 // [*RefusedError]. The context bounds all of that, the call of Token too; once Dial has returned, it has no meaning for the connection, which
 // Close ends.
-func Dial(ctx context.Context, o Options) (*Conn, error) { return dial(ctx, &o, nil) }
-
-func dial(ctx context.Context, o *Options, hear func(*frame)) (*Conn, error) {
+func Dial(ctx context.Context, o Options) (*Conn, error) {
 	u, err := o.address()
 	if err != nil {
 		return nil, err
@@ -49,8 +47,7 @@ func dial(ctx context.Context, o *Options, hear func(*frame)) (*Conn, error) {
 		return nil, err
 	}
 	c := newConn(o.MaxMessage)
-	c.hear = hear
-	if err = c.handshake(ctx, u, header, o); err != nil {
+	if err = c.handshake(ctx, u, header, &o); err != nil {
 		return nil, err
 	}
 	c.ws.SetReadLimit(c.maxMessage)

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"net"
-	"strings"
-	"sync/atomic"
 	"time"
 
 	"portcullis/client"
@@ -109,53 +106,4 @@ func ExampleCloseError() {
 	// Output:
 	// the connection was closed: 4000 draining, retry after 500ms
 	// dial again after 500ms
-}
-
-// A Client stays connected: after a deploy it comes back, and its feed goes on.
-func ExampleConnect() {
-	before, after := startGateway(), startGateway() // a gateway before and after a deploy
-	defer after.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	var address atomic.Value // what a balancer would do
-	address.Store(strings.TrimPrefix(before.URL, "ws://"))
-
-	c, err := client.Connect(client.Config{Options: client.Options{
-		URL: before.URL, Token: before.Token,
-		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, address.Load().(string))
-		},
-	}})
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer c.Close()
-	room, err := c.Subscribe(ctx, "room:1", client.FeedOptions{
-		OnGap: func(g client.Gap) { fmt.Println("something may be missing:", g.Reason) },
-	})
-	if err != nil {
-		log.Fatal(err)
-	}
-	for _, text := range []string{"before", "after"} {
-		if _, err := c.Publish(ctx, "room:1", text); err != nil {
-			log.Fatal(err)
-		}
-		m, err := room.Next(ctx)
-		if err != nil {
-			log.Fatal(err)
-		}
-		fmt.Printf("%s\n", m.Data)
-		if text == "before" {
-			address.Store(strings.TrimPrefix(after.URL, "ws://"))
-			before.Close()
-			for c.State().Phase != client.Waiting {
-				time.Sleep(time.Millisecond)
-			}
-		}
-	}
-
-	// Output:
-	// "before"
-	// something may be missing: no_history
-	// "after"
 }

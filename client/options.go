@@ -73,19 +73,12 @@ func loopback(host string) bool {
 	return err == nil && ip.IsLoopback() || strings.EqualFold(host, "localhost")
 }
 
-func (o *Options) checkHeader() error {
-	for name := range o.Header {
-		if name = http.CanonicalHeaderKey(name); name == "Authorization" || strings.HasPrefix(name, "Sec-Websocket-") {
-			return fmt.Errorf("header %s is not for Options.Header: the client sets it itself, and a token comes from Token", name)
-		}
-	}
-	return nil
-}
-
 // header is what goes with the handshake, the token among it.
 func (o *Options) header(ctx context.Context) (http.Header, error) {
-	if err := o.checkHeader(); err != nil {
-		return nil, err
+	for name := range o.Header {
+		if name = http.CanonicalHeaderKey(name); name == "Authorization" || strings.HasPrefix(name, "Sec-Websocket-") {
+			return nil, fmt.Errorf("header %s is not for Options.Header: the client sets it itself, and a token comes from Token", name)
+		}
 	}
 	h := o.Header.Clone()
 	if h == nil {

@@ -170,7 +170,7 @@ func (c *Conn) deliver(f frame) {
 	s := c.subscriptions[f.Channel]
 	c.mu.Unlock()
 	if s != nil {
-		s.inbox.put(f.message(f.Channel, ""))
+		s.inbox.put(Message{Channel: f.Channel, From: f.From, Time: time.UnixMilli(f.Time), Data: f.Data})
 	}
 }
 
