@@ -90,17 +90,21 @@ func noPresence(n channel.Name) *wire.Fault {
 	return &wire.Fault{Code: wire.NotAvailable, Message: "presence is not available on " + n.String()}
 }
 
-// attend makes the member, who is in the room, one of those who are on the channel, where it has presence; hears says that it wants to hear of the others, and it hears of itself then. The caller holds mu.
-func (m *Member) attend(ref channel.Ref, hears bool) {
+// attend makes the member, who is in the room, one of those who are on the channel, where it has presence; hears says that it wants to hear of the others, and it hears of itself then. confirm runs first: whoever
+// asks for the list once the client knows that it is subscribed finds it there. The caller holds mu.
+func (m *Member) attend(ref channel.Ref, hears bool, confirm func()) {
 	most := m.rights.lists(ref.Name)
 	if most == 0 {
+		confirm()
 		return
 	}
 	a := new(attendance)
-	if hears {
-		a.ear = m.hub.listen(ref, m.rights.tenant.Account, m.subscriber)
-	}
-	a.seat = m.hub.presence.Enter(ref, message.Member{User: m.rights.principal.User, Connection: m.connection, Info: m.rights.principal.Info}, most)
+	a.seat = m.hub.presence.Enter(ref, message.Member{User: m.rights.principal.User, Connection: m.connection, Info: m.rights.principal.Info}, most, func() {
+		confirm()
+		if hears { // after the ok, and before its own join
+			a.ear = m.hub.listen(ref, m.rights.tenant.Account, m.subscriber)
+		}
+	})
 	if m.attends == nil {
 		m.attends = make(map[channel.Name]*attendance)
 	}
@@ -126,7 +130,7 @@ func (m *Member) reattend(ref channel.Ref) (n *wire.Notice, settled <-chan struc
 	most, a := m.rights.lists(ref.Name), m.attends[ref.Name]
 	switch {
 	case a == nil:
-		m.attend(ref, false) // the channel may have no presence still
+		m.attend(ref, false, func() {}) // the channel may have no presence still
 		return nil, nil
 	case most == 0:
 		if a.ear != nil {

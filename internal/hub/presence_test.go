@@ -352,6 +352,34 @@ func TestAListAndWhatFollowsAgree(t *testing.T) {
 	}
 }
 
+// Who has read the ok to a subscription asks, or has somebody ask, who is there: the subscriber is. Whoever asks while the ok is being sent waits for that.
+func TestWhoIsToldThatItIsSubscribedIsOnTheList(t *testing.T) {
+	for name, history := range map[string]channel.History{"without history": {}, "with history": {Messages: 10, Age: time.Hour}} {
+		t.Run(name, func(t *testing.T) {
+			l := enterLobby(t, memory.New(), 1000)
+			rooms, err := channel.ParsePattern("room:*")
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.tenants["acme"].Channels = channel.NewSettings([]channel.Matched{{Pattern: rooms, Setting: channel.Setting{Presence: 1000, History: history}}})
+			ana, bob := l.person(t, "acme", "ana", "c_ana", "").in(t, "room:2", false), l.person(t, "acme", "bob", "c_bob", "")
+			listed := make(chan int, 1)
+			must(t, bob.Subscribe(t.Context(), "room:1", hub.Start{JoinLeave: true}, func(hub.Begun) {
+				go func() {
+					if fault := ana.Presence("room:1", func(a wire.Attendance) { listed <- a.Count }); fault != nil {
+						t.Error(fault)
+						listed <- -1
+					}
+				}()
+				time.Sleep(20 * time.Millisecond) // as long as it takes to ask
+			}))
+			if got := <-listed; got != 1 {
+				t.Errorf("%d are listed, want bob", got)
+			}
+		})
+	}
+}
+
 // Ten thousand come to a channel that lists twenty: what everybody hears does not grow with their number.
 func TestACrowdIsNotToldToItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

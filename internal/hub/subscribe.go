@@ -82,7 +82,8 @@ func (m *Member) subscribe(ref channel.Ref, how *Start, confirm func(Begun)) (*S
 		how.Since, from = nil, &wire.Recovery{Reason: wire.NoHistory}
 		m.hub.observer.Recovered(wire.NoHistory, 0)
 	}
-	begun := func() { confirm(Begun{Recovery: from}) }
+	told := func(at message.Position) { m.attend(ref, how.JoinLeave, func() { confirm(Begun{at, from}) }) }
+	begun := func() { told(message.Position{}) }
 	if keeps {
 		begun = nil
 	}
@@ -90,8 +91,8 @@ func (m *Member) subscribe(ref channel.Ref, how *Start, confirm func(Begun)) (*S
 		return nil, fault
 	}
 	m.subscriptions.add(s)
-	if !keeps || how.Since == nil && s.settle(func(at message.Position) { confirm(Begun{at, from}) }) {
-		m.began(s, how)
+	if !keeps || how.Since == nil && s.settle(told) {
+		m.began(s)
 		return nil, nil
 	}
 	how.from = from
@@ -144,18 +145,16 @@ func (m *Member) catchUp(ctx context.Context, s *Subscription, how Start, confir
 	if found.recovery != nil && how.Since != nil {
 		m.hub.observer.Recovered(found.recovery.Reason, found.recovery.Replayed)
 	}
-	confirm(Begun{found.at, found.recovery})
+	m.attend(s.room.ref, how.JoinLeave, func() { confirm(Begun{found.at, found.recovery}) })
 	m.hub.replay(s, found)
-	m.began(s, &how)
+	m.began(s)
 	return nil
 }
 
 // began tells others of a subscription that began. The caller holds mu.
-func (m *Member) began(s *Subscription, how *Start) {
-	ref := s.room.ref
+func (m *Member) began(s *Subscription) {
 	s.begun = true
-	m.follower().Subscribed(m.rights.principal, m.connection, ref.Name)
-	m.attend(ref, how.JoinLeave)
+	m.follower().Subscribed(m.rights.principal, m.connection, s.room.ref.Name)
 }
 
 // fault is why a subscription does not begin.

@@ -21,7 +21,7 @@ func crowded(b *testing.B) (n *node, seats []*presence.Seat) {
 	store := &cut{Store: engine.State()}
 	n = start(b, engine, store)
 	for i := range many {
-		seats = append(seats, n.Enter(room, message.Member{User: fmt.Sprint("user-", i), Connection: fmt.Sprintf("c_%016d", i), Info: `{"name":"Somebody"}`}, 2*many))
+		seats = append(seats, n.Enter(room, message.Member{User: fmt.Sprint("user-", i), Connection: fmt.Sprintf("c_%016d", i), Info: `{"name":"Somebody"}`}, 2*many, func() {}))
 	}
 	for store.puts.Load() < many {
 		time.Sleep(time.Millisecond)

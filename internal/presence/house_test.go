@@ -122,7 +122,7 @@ func (n *node) hears(want ...string) {
 }
 
 func (n *node) enter(ref channel.Ref, user, connection string) *presence.Seat {
-	return n.Enter(ref, message.Member{User: user, Connection: connection}, most)
+	return n.Enter(ref, message.Member{User: user, Connection: connection}, most, func() {})
 }
 
 // lists compares who is on a channel.

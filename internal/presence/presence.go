@@ -91,10 +91,12 @@ func (p *Presence) Run(ctx context.Context, current func()) error {
 	return err
 }
 
-// Enter makes a connection of this node a member of a channel that lists so many. It returns at once, and other nodes hear of it soon. Leave takes the seat back.
-func (p *Presence) Enter(ref channel.Ref, m message.Member, most int) *Seat {
+// Enter makes a connection of this node a member of a channel that lists so many. It returns at once, and other nodes hear of it soon. Leave takes the seat back. first is called before anybody is told
+// of it, and before anybody can ask who is there without finding it: it must not wait, and not call back.
+func (p *Presence) Enter(ref channel.Ref, m message.Member, most int, first func()) *Seat {
 	s := &Seat{ref: ref, user: m.User, connection: m.Connection, info: m.Info}
 	p.change(ref, func(c *crowd) *wire.Notice {
+		first()
 		p.leases.want(s)
 		c.most = most
 		return c.enter(m, s)

@@ -24,7 +24,7 @@ func TestAttendance(t *testing.T) {
 		n := alone(t)
 		n.lists(room)
 		ana := n.enter(room, "ana", "c_1")
-		bob := n.Enter(room, message.Member{User: "bob", Connection: "c_2", Info: `{"name":"Bob"}`}, most)
+		bob := n.Enter(room, message.Member{User: "bob", Connection: "c_2", Info: `{"name":"Bob"}`}, most, func() {})
 		n.lists(room, "ana/c_1", `bob/c_2{"name":"Bob"}`)
 		n.lists(other)
 		n.Leave(bob)
@@ -104,7 +104,7 @@ func TestNodesKnowEachOthersMembers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := pair(t)
 		b.enter(room, "bob", "c_b")
-		seat := a.Enter(room, message.Member{User: "ana", Connection: "c_a", Info: `{"a":"<&>"}`}, most)
+		seat := a.Enter(room, message.Member{User: "ana", Connection: "c_a", Info: `{"a":"<&>"}`}, most, func() {})
 		for _, n := range []*node{a, b} {
 			n.lists(room, `ana/c_a{"a":"<&>"}`, "bob/c_b")
 		}
@@ -306,7 +306,7 @@ func TestACrowdIsCounted(t *testing.T) {
 		come := func(count int) {
 			for range count {
 				name := fmt.Sprint(len(seats))
-				seats = append(seats, n.Enter(room, message.Member{User: "u" + name, Connection: "c_" + name}, 20))
+				seats = append(seats, n.Enter(room, message.Member{User: "u" + name, Connection: "c_" + name}, 20, func() {}))
 			}
 		}
 		leave := func(count int) {

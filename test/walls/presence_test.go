@@ -20,6 +20,11 @@ func (l *live) presence(c *client) error {
 		}
 		listed[m.Connection] = true
 	}
+	for _, other := range l.of(c.party) {
+		if other.listens(name) && !listed[other.connection] {
+			return fmt.Errorf("%s of %s does not see %s (%s) on %s: %s", c.user, c.party.id, other.user, other.connection, name, s.raw)
+		}
+	}
 	if s.Count != len(listed) {
 		return fmt.Errorf("%s has %d members, and the count is %d", name, len(listed), s.Count)
 	}
