@@ -153,12 +153,10 @@ func broken(r *doctor.Report) (names []string, findings string) {
 }
 
 func TestEveryWallOfASoundHouseHolds(t *testing.T) {
-	h := open(t)
-	r := h.examine(t)
-	for _, w := range r.Walls {
-		if raced && w.Name == "timing" && w.Verdict == doctor.Warning { // with the race detector nobody's time is what it is
-			w.Verdict = doctor.Held
-		}
+	r := open(t).examine(t)
+	if names, why := broken(r); slices.Equal(names, []string{"timing"}) && r.Held {
+		t.Logf("once more, in another house, because of %s", why) // a warning of times is one of a wall when it comes again
+		r = open(t).examine(t)
 	}
 	if names, why := broken(r); len(names) > 0 || !r.Held {
 		t.Errorf("held %v; did not hold:\n%s", r.Held, why)
