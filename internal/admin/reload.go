@@ -1,7 +1,10 @@
 package admin
 
 import (
+	"bytes"
+	"io"
 	"net/http"
+	"slices"
 
 	"portcullis/internal/config"
 	"portcullis/internal/wire"
@@ -24,6 +27,10 @@ type fault struct {
 func (o *Operations) reload(w http.ResponseWriter, r *http.Request) {
 	if o.Reload == nil {
 		refuse(w, wire.NotAvailable, "this node has no configuration file that it could read again")
+		return
+	}
+	if body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64)); err != nil || !slices.Contains([]string{"", "{}", "null"}, string(bytes.TrimSpace(body))) {
+		refuse(w, wire.BadRequest, "a reload has no options: send {} or no body. To see what the files would do, run portcullis config check, and acl diff --live")
 		return
 	}
 	o.Observer.Administered("reload", "", r.RemoteAddr)

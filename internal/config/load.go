@@ -39,7 +39,7 @@ func parseBeside(last *Config, name string, data []byte) (*Config, []Problem) {
 	if err != nil {
 		return nil, []Problem{unreadable(name, err)}
 	}
-	c := &Config{Source: Source{file: name, root: root, begin: beginning(nil, root)}}
+	c := &Config{Source: Source{file: name, root: root, begin: beginning(nil, root), text: string(data)}}
 	d := &decoder{Source: c.Source}
 	d.mapping("", root, reflect.ValueOf(c).Elem())
 	if d.full() {

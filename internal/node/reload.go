@@ -93,7 +93,7 @@ func (n *Node) Reload(by Cause) (*Reloaded, []config.Problem) {
 
 func (n *Node) reload(by Cause) (*Reloaded, []config.Problem) {
 	start := time.Now()
-	next, problems := n.rebuild()
+	next, problems := n.rebuild(by)
 	if next == nil {
 		n.refused(by, problems)
 		return nil, problems
@@ -121,11 +121,15 @@ type rebuilt struct {
 	hooks    *webhook.Settings
 }
 
-// rebuild builds what is in the files beside what runs. It is nil when one of the problems is an error.
-func (n *Node) rebuild() (*rebuilt, []config.Problem) {
-	c, problems := n.reloading.last.Load().Again(n.options.File)
+// rebuild builds what is in the files beside what runs. It is nil when one of the problems is an error. Where nobody but the files says that they are ready, one that looks half written is not.
+func (n *Node) rebuild(by Cause) (*rebuilt, []config.Problem) {
+	last := n.reloading.last.Load()
+	c, problems := last.Again(n.options.File)
 	if c == nil {
 		return nil, problems
+	}
+	if by == ByFiles {
+		problems = append(problems, last.Cut(c)...)
 	}
 	problems = append(n.config.Fixed(c), problems...) // the main file first
 	o := n.realmOptions

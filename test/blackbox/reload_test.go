@@ -133,6 +133,40 @@ func TestAWrittenFileCounts(t *testing.T) {
 	g.counts(t, func() { g.edit(t, "tenants/acme.yaml", "rules:\n", newRule) })
 }
 
+// Whoever writes a file in its place, and slowly, gives nobody what the rest of the file takes away.
+func TestAFileThatIsCutBeforeItsDenyWidensNobody(t *testing.T) {
+	t.Parallel()
+	g := start(t, options{watch: true})
+	path := filepath.Join(g.folder, "tenants/acme.yaml")
+	usual := string(must(os.ReadFile(path)))
+	denied := usual + "  - { name: nobody, deny: [publish], channels: [\"room:board\"] }\n"
+	ana := g.dial(t, acme.token("ana", roles("member")))
+	g.put(t, "tenants/acme.yaml", denied)
+	g.logged(t, entry{"event": "config.reloaded"})
+	ana.mayNot("forbidden", `{"type":"publish","id":1,"channel":"room:board","data":1}`)
+	must(0, os.WriteFile(path, []byte(usual), 0o600)) // so far it has come
+	if got := g.logged(t, entry{"event": "config.refused"}); !strings.Contains(fmt.Sprint(got["msg"]), "half written") || !strings.HasSuffix(fmt.Sprint(got["file"]), "tenants/acme.yaml") {
+		t.Errorf("got %v, want that the file looks half written", got)
+	}
+	ana.mayNot("forbidden", `{"type":"publish","id":2,"channel":"room:board","data":1}`)
+	must(0, os.WriteFile(path, []byte(denied+newRule[len("rules:\n"):]), 0o600))
+	g.until(t, 2, "portcullis_config_reloads_total", "result", "applied")
+	ana.does(`{"type":"subscribe","id":3,"channel":"new:1"}`)
+	ana.mayNot("forbidden", `{"type":"publish","id":4,"channel":"room:board","data":1}`)
+	// Who says that it is meant so is believed.
+	g.put(t, "tenants/acme.yaml", usual)
+	for _, body := range []string{`{"dry_run":true}`, "not json", `{} {}`} {
+		if a := g.administer(t, "POST", "/admin/v1/reload", body); a.status != 400 {
+			t.Errorf("a reload with %s: %d %s", body, a.status, a.body)
+		}
+	}
+	ana.mayNot("forbidden", `{"type":"publish","id":5,"channel":"room:board","data":1}`)
+	if a := g.administer(t, "POST", "/admin/v1/reload", ""); a.status != 200 || !strings.Contains(a.body, `"applied":true`) {
+		t.Errorf("a reload: %d %s", a.status, a.body)
+	}
+	ana.does(`{"type":"publish","id":6,"channel":"room:board","data":1}`)
+}
+
 // Kubernetes writes no file: it swaps the folder behind a link.
 func TestASwappedFolderCounts(t *testing.T) {
 	t.Parallel()
