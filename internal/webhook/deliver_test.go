@@ -1,6 +1,7 @@
 package webhook_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -323,6 +324,45 @@ func TestAStormWhileTheReceiverIsDown(t *testing.T) {
 		}
 		if n := strings.Count(h.log.String(), "webhook.lost"); n == 0 || n > 20 {
 			t.Errorf("%d lines tell of the loss", n)
+		}
+	})
+}
+
+// A receiver fails for less than a second. What was lost meanwhile is told to the operator, to the last event, though nothing more happens.
+func TestALossThatNothingFollows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var h *house
+		v := &receiver{t: t, reply: func(n int, _ *http.Request) (*http.Response, error) {
+			switch n {
+			case 0:
+				return nil, errors.New("connection refused")
+			case 2, 3, 4: // two lines about losses were written in this second
+				for n := range 2 * webhook.BatchEvents {
+					h.publish("acme", fmt.Sprintf("room:%d", n), "1")
+				}
+			}
+			return status(200), nil
+		}}
+		h = open(t, acme(t, v))
+		h.publish("acme", "room:0", "1")
+		time.Sleep(100 * time.Millisecond) // it failed, and its line is written
+		for n := range webhook.QueueEvents + 100 {
+			h.publish("acme", fmt.Sprintf("room:%d", n), "1")
+		}
+		time.Sleep(10 * time.Second)
+		told := 0
+		for line := range strings.Lines(h.log.String()) {
+			var e struct {
+				Event  string
+				Events int
+			}
+			if err := json.Unmarshal([]byte(line), &e); err != nil {
+				t.Fatalf("%v: %s", err, line)
+			}
+			told += e.Events
+		}
+		if lost := h.counted().lost[webhook.QueueFull]; told != lost || lost == 0 {
+			t.Errorf("the log tells of %d lost events, want %d", told, lost)
 		}
 	})
 }

@@ -111,7 +111,10 @@ func (h *hook) next(ctx context.Context) *batch {
 		if b != nil {
 			return b
 		}
-		var wait <-chan time.Time
+		var wait, told <-chan time.Time
+		if h.confess() {
+			told = time.After(time.Second)
+		}
 		hurry := h.hurry
 		if after > 0 {
 			wait = time.After(after)
@@ -121,6 +124,7 @@ func (h *hook) next(ctx context.Context) *batch {
 		select {
 		case <-h.queue.ready:
 		case <-wait:
+		case <-told:
 		case <-hurry:
 		case <-ctx.Done():
 		}
@@ -170,11 +174,19 @@ func (h *hook) tell(a courier.Answer) {
 	if a.Result == courier.Ended {
 		h.line(slog.LevelError, "a webhook's receiver is gone: it is told nothing until the configuration is taken anew; take the webhook out of it", "webhook.gone", s)
 	}
-	if _, ok := h.lines.Next(time.Now()); ok {
-		if n := h.queue.losses(); n > 0 {
-			h.line(slog.LevelWarn, "a webhook lost events; the receiver is told how many", "webhook.lost", s, slog.Uint64("events", n))
-		}
+	h.confess()
+}
+
+// confess tells the operator what was lost, a line a second at most, and reports whether that is to be done later.
+func (h *hook) confess() (later bool) {
+	if !h.queue.lossy() {
+		return false
 	}
+	if _, ok := h.lines.Next(time.Now()); !ok {
+		return true
+	}
+	h.line(slog.LevelWarn, "a webhook lost events; the receiver is told how many", "webhook.lost", h.setting.Load(), slog.Uint64("events", h.queue.losses()))
+	return false
 }
 
 // turn writes a line that a receiver could cause as often as it likes.

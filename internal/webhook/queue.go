@@ -253,6 +253,13 @@ func (q *queue) resume() {
 	}
 }
 
+// lossy reports whether losses has something to tell.
+func (q *queue) lossy() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.unlogged > 0
+}
+
 // losses returns how many events were lost since it was asked.
 func (q *queue) losses() uint64 {
 	q.mu.Lock()

@@ -4,14 +4,17 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"portcullis/internal/channel"
 	"portcullis/internal/config"
+	"portcullis/internal/config/regular"
 	"portcullis/internal/tenant"
 	"portcullis/internal/webhook/courier"
 )
+
+// maxAuthorities is how many bytes a file of authorities may have: more than those of all the world's browsers.
+const maxAuthorities = 1 << 20
 
 // Settings are the hooks of all tenants, as a configuration has them.
 type Settings struct{ tenants map[tenant.ID][]*setting }
@@ -91,7 +94,7 @@ func authorities(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(file)
+	text, _, err := regular.Read(file, maxAuthorities)
 	if err != nil {
 		return nil, fmt.Errorf("%s cannot be read: %w; name a PEM file that the gateway may read", file, errors.Unwrap(err))
 	}

@@ -9,11 +9,15 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"portcullis/internal/config"
@@ -44,7 +48,7 @@ func New(c Config) (*Courier, error) {
 	if err != nil {
 		return nil, withoutURL(err)
 	}
-	return &Courier{c.URL, u.Host, c.Keys, c.Timeout, newClient(c.Roots)}, nil
+	return &Courier{c.URL, u.Host, c.Keys, c.Timeout, newClient(u.Scheme, c.Roots)}, nil
 }
 
 // With returns a courier that goes the same way by other means.
@@ -71,11 +75,12 @@ const (
 )
 
 // newClient returns a client of one hook's own. It follows no redirect: where events go is the operator's choice alone.
-func newClient(roots *x509.CertPool) *http.Client {
+func newClient(scheme string, roots *x509.CertPool) *http.Client {
 	return &http.Client{
 		CheckRedirect: stay,
 		Transport: &http.Transport{
 			Proxy:                  http.ProxyFromEnvironment,
+			DialContext:            dialer(scheme).DialContext,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 			DisableCompression:     true, // a small answer must not become a large one
 			MaxIdleConnsPerHost:    1,
@@ -83,6 +88,21 @@ func newClient(roots *x509.CertPool) *http.Client {
 			MaxResponseHeaderBytes: maxHeaders,
 		},
 	}
+}
+
+// dialer reaches whatever https leads to: who is there has to show a certificate before anything is sent. Without one it reaches this machine alone, whatever a name stands for by
+// the time that it is dialled: the configuration was checked by the name.
+func dialer(scheme string) *net.Dialer {
+	if scheme == "https" {
+		return new(net.Dialer)
+	}
+	return &net.Dialer{Control: func(_, address string, _ syscall.RawConn) error {
+		a, err := netip.ParseAddrPort(address)
+		if err != nil || !a.Addr().Unmap().IsLoopback() {
+			return fmt.Errorf("%s is not this machine, and http goes nowhere else; write https", address)
+		}
+		return nil
+	}}
 }
 
 // stay makes a redirect an answer like another.
@@ -144,5 +164,8 @@ func withoutURL(err error) error {
 	return err
 }
 
-// short cuts what an error says: a receiver may have chosen words of it.
-func short(s string) string { return s[:min(len(s), 200)] }
+// short leaves out what an error quotes, and cuts the rest: those are words of the receiver, and may be what it was sent.
+func short(s string) string {
+	s, _, _ = strings.Cut(s, `"`)
+	return strings.TrimSpace(s[:min(len(s), 200)])
+}
