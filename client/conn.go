@@ -26,6 +26,7 @@ type Conn struct {
 	ws         *websocket.Conn
 	socket     net.Conn // below ws and TLS
 	maxMessage int64
+	hear       func(*frame) // a Client's, for all frames that are no answers; the reading goroutine calls it. nil where Subscribe serves them
 	welcome    Welcome
 	quiet      time.Duration // so long without a sound from the gateway, and it is gone; 0 without end
 	silence    *time.Timer   // nil when quiet is 0
@@ -141,7 +142,7 @@ func (c *Conn) verdict(err error) error {
 	case errors.Is(err, errProtocol):
 		return err
 	case errors.Is(err, websocket.ErrMessageTooBig):
-		return fmt.Errorf("a message is larger than Options.MaxMessage, %d bytes", c.maxMessage)
+		return fmt.Errorf("%w, %d bytes", errTooLarge, c.maxMessage)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -18,12 +18,20 @@ const subprotocol = "portcullis.v1.json"
 type Welcome struct {
 	Connection string // this connection's id
 	Tenant     string
-	User       string // the string that rules and senders use
-	Segment    string // User as one segment of a channel's name, percent-encoded; empty where it is too long for one
-	Node       string // the gateway's node
-	Expires    time.Time
+	User       string        // the string that rules and senders use
+	Segment    string        // User as one segment of a channel's name, percent-encoded; empty where it is too long for one
+	Node       string        // the gateway's node
+	Expires    time.Time     // when the credential ends, and the connection with it; zero for never
 	Ping       time.Duration // how often the gateway pings a quiet client
 	Limits     Limits
+	Chosen     []Chosen // what this connection was subscribed to without asking
+}
+
+// Chosen is a channel that the gateway subscribes this user to by itself, because the tenant's configuration or one of its services wants it so, and
+// where that begins: everything behind comes. On a channel that keeps no history the position is the zero one.
+type Chosen struct {
+	Channel string
+	Position
 }
 
 // Limits are the tenant's, by the names of its configuration. 0 is unlimited.
@@ -37,7 +45,9 @@ type Limits struct {
 // Dial connects, shows the credential and waits for the gateway's welcome. When the gateway does not let the client in, the error is a
 // [*RefusedError]. The context bounds all of that, the call of Token too; once Dial has returned, it has no meaning for the connection, which
 // Close ends.
-func Dial(ctx context.Context, o Options) (*Conn, error) {
+func Dial(ctx context.Context, o Options) (*Conn, error) { return dial(ctx, &o, nil) }
+
+func dial(ctx context.Context, o *Options, hear func(*frame)) (*Conn, error) {
 	u, err := o.address()
 	if err != nil {
 		return nil, err
@@ -47,7 +57,8 @@ func Dial(ctx context.Context, o Options) (*Conn, error) {
 		return nil, err
 	}
 	c := newConn(o.MaxMessage)
-	if err = c.handshake(ctx, u, header, &o); err != nil {
+	c.hear = hear
+	if err = c.handshake(ctx, u, header, o); err != nil {
 		return nil, err
 	}
 	c.ws.SetReadLimit(c.maxMessage)
@@ -55,14 +66,28 @@ func Dial(ctx context.Context, o Options) (*Conn, error) {
 		c.ws.CloseNow()
 		return nil, fmt.Errorf("wait for the welcome of %s: %w", u.Host, err)
 	}
+	if hear != nil {
+		for _, one := range c.welcome.Chosen {
+			hear(&frame{Type: "subscribed", Channel: one.Channel, Offset: one.Offset, Epoch: one.Epoch})
+		}
+	}
 	c.watch()
 	go c.run() // Close waits for it
 	return c, nil
 }
 
 func (c *Conn) handshake(ctx context.Context, u *url.URL, header http.Header, o *Options) error {
+	w := o.newWay(ctx)
+	err := c.upgrade(ctx, u, header, o.httpClient(w))
+	if c.socket = w.end(); err != nil && c.socket != nil {
+		c.socket.Close() // what net/http still does with it ends too
+	}
+	return err
+}
+
+func (c *Conn) upgrade(ctx context.Context, u *url.URL, header http.Header, h *http.Client) error {
 	ws, answer, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{
-		HTTPClient:     o.httpClient(&c.socket),
+		HTTPClient:     h,
 		HTTPHeader:     header,
 		Subprotocols:   []string{subprotocol},
 		OnPingReceived: func(context.Context, []byte) bool { c.heard(); return true },
@@ -94,13 +119,14 @@ func (c *Conn) greet(ctx context.Context) error {
 		Expires                                       int64
 		PingMS                                        int64 `json:"ping_ms"`
 		Limits                                        Limits
+		Subscriptions                                 []Chosen
 	}
 	if err := json.Unmarshal(text, &w); err != nil || kind != websocket.MessageText || w.Type != "welcome" {
 		return errors.New("the server said something else first: it is no Portcullis gateway")
 	}
 	c.welcome = Welcome{
 		Connection: w.Connection, Tenant: w.Tenant, User: w.User, Segment: w.Segment, Node: w.Node,
-		Ping: milliseconds(w.PingMS), Limits: w.Limits,
+		Ping: milliseconds(w.PingMS), Limits: w.Limits, Chosen: w.Subscriptions,
 	}
 	if w.Expires != 0 {
 		c.welcome.Expires = time.UnixMilli(w.Expires)

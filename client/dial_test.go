@@ -49,7 +49,7 @@ func TestDialShowsTheTokenAndTellsTheWelcome(t *testing.T) {
 		Expires: time.UnixMilli(1767225600000), Ping: 25 * time.Second,
 		Limits: client.Limits{MessageSize: 65536, SubscriptionsPerConnection: 100, MessagesPerSecondPerConnection: 50},
 	}
-	if c.Welcome() != want {
+	if !reflect.DeepEqual(c.Welcome(), want) {
 		t.Errorf("got %+v, want %+v", c.Welcome(), want)
 	}
 }

@@ -10,8 +10,10 @@ import (
 )
 
 var (
-	// ErrClosed is what [Conn.Err] tells after [Conn.Close].
+	// ErrClosed is what [Conn.Err] tells after [Conn.Close], and [Client.Err] after [Client.Close].
 	ErrClosed = errors.New("the connection was closed by this client")
+	// ErrUncertain is a publication whose answer was lost and that cannot be repeated without harm.
+	ErrUncertain = errors.New("the message may or may not have been delivered: its answer was lost")
 	// ErrUnsubscribed ends a subscription that this client left.
 	ErrUnsubscribed = errors.New("the subscription was ended by this client")
 )

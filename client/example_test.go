@@ -36,7 +36,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := conn.Publish(ctx, "room:1", map[string]string{"text": "hi"}); err != nil {
+	if _, err := conn.Publish(ctx, "room:1", map[string]string{"text": "hi"}); err != nil {
 		log.Fatal(err)
 	}
 	m, err := room.Next(ctx)
@@ -63,7 +63,7 @@ func ExampleError() {
 	}
 	defer conn.Close()
 
-	err = conn.Publish(ctx, "ops:deploy", "now")
+	_, err = conn.Publish(ctx, "ops:deploy", "now")
 	if refused, ok := errors.AsType[*client.Error](err); ok {
 		fmt.Println(refused.Code)
 		fmt.Println(refused.Message)

@@ -7,8 +7,11 @@ import (
 	"time"
 )
 
-// errProtocol ends a connection to a server that says what no gateway says.
-var errProtocol = errors.New("the server broke the protocol " + subprotocol)
+var (
+	// errProtocol ends a connection to a server that says what no gateway says.
+	errProtocol = errors.New("the server broke the protocol " + subprotocol)
+	errTooLarge = errors.New("a message is larger than Options.MaxMessage")
+)
 
 // frame is what the gateway sends after its welcome.
 type frame struct {
@@ -21,6 +24,37 @@ type frame struct {
 	Code    string          `json:"code"`
 	Message string          `json:"message"`
 	RetryMS int64           `json:"retry_ms"`
+
+	Base64    []byte       `json:"base64"`
+	Offset    uint64       `json:"offset"`
+	Epoch     string       `json:"epoch"`
+	Recovered *bool        `json:"recovered"`
+	Duplicate bool         `json:"duplicate"`
+	Reason    string       `json:"reason"`
+	After     uint64       `json:"after"`
+	Before    uint64       `json:"before"`
+	Messages  []frame      `json:"messages"`
+	More      bool         `json:"more"`
+	Member    wireMember   `json:"member"`
+	Members   []wireMember `json:"members"`
+	Count     int          `json:"count"`
+	Told      bool         `json:"told"`
+	Expires   int64        `json:"expires"`
+}
+
+// wireMember is a member of a channel as the gateway tells it.
+type wireMember struct {
+	User       string          `json:"user"`
+	Connection string          `json:"connection"`
+	Info       json.RawMessage `json:"info"`
+}
+
+// message reads what the frame says of a publication.
+func (f *frame) message(channel, epoch string) Message {
+	return Message{
+		Channel: channel, From: f.From, Time: time.UnixMilli(f.Time), Data: f.Data, Binary: f.Base64,
+		Position: Position{Offset: f.Offset, Epoch: epoch},
+	}
 }
 
 // take serves one frame. A type that it does not know is for newer clients.
@@ -29,12 +63,14 @@ func (c *Conn) take(text []byte) error {
 	if err := json.Unmarshal(text, &f); err != nil {
 		return newer(text, err)
 	}
-	switch f.Type {
-	case "message":
-		c.deliver(f)
-	case "ok", "error":
+	switch {
+	case f.Type == "ok", f.Type == "error":
 		c.answer(f)
-	case "unsubscribed":
+	case c.hear != nil:
+		c.hear(&f)
+	case f.Type == "message":
+		c.deliver(f)
+	case f.Type == "unsubscribed":
 		c.unsubscribed(f)
 	}
 	return nil
@@ -47,7 +83,7 @@ func newer(text []byte, err error) error {
 		return fmt.Errorf("%w: %w", errProtocol, err)
 	}
 	switch head.Type {
-	case "message", "ok", "error", "unsubscribed", "":
+	case "message", "ok", "error", "subscribed", "unsubscribed", "gap", "join", "leave", "join_leave", "expiring", "":
 		return fmt.Errorf("%w: %w", errProtocol, err)
 	}
 	return nil
@@ -67,8 +103,18 @@ type Message struct {
 	From    Sender
 	Time    time.Time // when the gateway accepted it
 	Data    json.RawMessage
+	Binary  []byte // instead of Data, where bytes were published
+	// Position is where the message stands in a channel that keeps history, and what a subscription can continue from. Of a [Conn] it has no
+	// epoch: each message's is that of the subscription.
+	Position
 	// Lost is how many messages stood before this one and were dropped, because the subscription was full.
 	Lost int
+}
+
+// Position is a place in a channel that keeps history. The zero Position is none.
+type Position struct {
+	Offset uint64 `json:"offset"`
+	Epoch  string `json:"epoch"`
 }
 
 // Sender says who published. The gateway vouches for it.

@@ -50,7 +50,7 @@ func TestAnAnswerBeforeTheEndIsAnAnswer(t *testing.T) {
 	c := newConn(0)
 	c.fail(ErrClosed)
 	for range 100 {
-		p := &call{1, make(chan frame, 1)}
+		p := &call{1, make(chan frame, 1), nil}
 		p.answer <- frame{Type: "ok"}
 		if _, answered := c.wait(t.Context(), p); !answered {
 			t.Fatal("the answer was lost")

@@ -48,7 +48,7 @@ type Options struct {
 func (o *Options) address() (*url.URL, error) {
 	u, err := url.Parse(o.URL)
 	if err != nil {
-		return nil, fmt.Errorf("read the URL: %w", withoutURL(err))
+		return nil, fmt.Errorf("read the URL: %w; it must be wss://host, or ws://host for a gateway on this machine", withoutURL(err))
 	}
 	// What is shown of it has no user and no query: errors get into logs.
 	shown := (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
@@ -60,7 +60,7 @@ func (o *Options) address() (*url.URL, error) {
 	case u.Scheme == "ws" && o.TLS != nil:
 		return nil, fmt.Errorf("URL %q is plaintext and Options has a TLS configuration: use wss://, or leave TLS nil", shown)
 	case u.Scheme == "ws" && o.Token != nil && !o.InsecurePlaintext && !loopback(u.Hostname()):
-		return nil, fmt.Errorf("URL %q would carry the token in plaintext to another machine: use wss://, or set InsecurePlaintext", shown)
+		return nil, fmt.Errorf("URL %q would carry the token in plaintext to another machine: use wss://; a program may set InsecurePlaintext", shown)
 	}
 	if u.Path == "" || u.Path == "/" {
 		u.Path = defaultPath
@@ -73,12 +73,19 @@ func loopback(host string) bool {
 	return err == nil && ip.IsLoopback() || strings.EqualFold(host, "localhost")
 }
 
-// header is what goes with the handshake, the token among it.
-func (o *Options) header(ctx context.Context) (http.Header, error) {
+func (o *Options) checkHeader() error {
 	for name := range o.Header {
 		if name = http.CanonicalHeaderKey(name); name == "Authorization" || strings.HasPrefix(name, "Sec-Websocket-") {
-			return nil, fmt.Errorf("header %s is not for Options.Header: the client sets it itself, and a token comes from Token", name)
+			return fmt.Errorf("header %s is not for Options.Header: the client sets it itself, and a token comes from Token", name)
 		}
+	}
+	return nil
+}
+
+// header is what goes with the handshake, the token among it.
+func (o *Options) header(ctx context.Context) (http.Header, error) {
+	if err := o.checkHeader(); err != nil {
+		return nil, err
 	}
 	h := o.Header.Clone()
 	if h == nil {
@@ -98,25 +105,16 @@ func (o *Options) header(ctx context.Context) (http.Header, error) {
 	return h, nil
 }
 
-// httpClient serves one handshake and keeps the connection that it made in socket. It follows no redirect, which could carry the token to
-// somebody else.
-func (o *Options) httpClient(socket *net.Conn) *http.Client {
-	dial := o.DialContext
-	if dial == nil {
-		dial = new(net.Dialer).DialContext
-	}
+// httpClient serves one handshake. It follows no redirect, which could carry the token to somebody else.
+func (o *Options) httpClient(w *way) *http.Client {
 	return &http.Client{
-		Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment,
-			DialContext: func(ctx context.Context, network, address string) (conn net.Conn, err error) {
-				conn, err = dial(ctx, network, address)
-				*socket = conn
-				return conn, err
-			},
+		Transport: untorn{&http.Transport{
+			Proxy:               http.ProxyFromEnvironment,
+			DialContext:         w.dial,
 			TLSClientConfig:     o.TLS.Clone(),
 			TLSHandshakeTimeout: tlsHandshakeBy,
 			DisableKeepAlives:   true, // a refusal leaves no connection behind
-		},
+		}},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }

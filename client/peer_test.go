@@ -52,11 +52,18 @@ func (p *peer) hear() (a asked, ok bool) {
 	if err != nil {
 		return a, false
 	}
-	if err := json.Unmarshal(text, &a); err != nil || kind != websocket.MessageText {
-		p.t.Errorf("the client sent %v %.200q: %v", kind, text, err)
+	if kind != websocket.MessageText {
+		p.t.Errorf("the client sent %v %.200q", kind, text)
 	}
-	a.text = string(text)
-	return a, true
+	return parse(p.t, string(text)), true
+}
+
+func parse(t *testing.T, text string) (a asked) {
+	if err := json.Unmarshal([]byte(text), &a); err != nil {
+		t.Errorf("the client sent %.200q: %v", text, err)
+	}
+	a.text = text
+	return a
 }
 
 // expect is hear for a request that must come.
@@ -152,3 +159,5 @@ func wantErrorWith(t *testing.T, err error, part string) {
 		t.Errorf("got error %v, want one with %q", err, part)
 	}
 }
+
+func (p *peer) close(code int, reason string) { p.ws.Close(websocket.StatusCode(code), reason) }

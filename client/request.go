@@ -16,12 +16,40 @@ type request struct {
 	ID      int64           `json:"id"`
 	Channel string          `json:"channel,omitempty"`
 	Data    json.RawMessage `json:"data,omitempty"`
+
+	Base64    []byte    `json:"base64,omitzero"`
+	Key       string    `json:"idempotency_key,omitempty"`
+	Since     *Position `json:"since,omitempty"`
+	Strict    bool      `json:"strict,omitempty"`
+	JoinLeave bool      `json:"join_leave,omitempty"`
+	Limit     int       `json:"limit,omitempty"`
+	Reverse   bool      `json:"reverse,omitempty"`
+	Token     string    `json:"token,omitempty"`
+}
+
+// Binary is data for Publish that goes as bytes: it arrives in [Message].Binary.
+type Binary []byte
+
+// publication is a request to publish data.
+func publication(channel string, data any) (request, error) {
+	r := request{Type: "publish", Channel: channel}
+	if b, ok := data.(Binary); ok {
+		r.Base64 = append([]byte{}, b...)
+		return r, nil
+	}
+	text, err := encode(data)
+	if err != nil {
+		return r, fmt.Errorf("encode the data: %w", err)
+	}
+	r.Data = text
+	return r, nil
 }
 
 // call is a request that waits for its one answer.
 type call struct {
 	id     int64
-	answer chan frame // holds the one
+	answer chan frame   // holds the one
+	first  func(*frame) // hears the answer before anything behind it is read; may be nil
 }
 
 // Echo sends data to a channel and returns what comes back, to this client alone: the same JSON value. Data is anything that encoding/json can
@@ -35,14 +63,18 @@ func (c *Conn) Echo(ctx context.Context, channel string, data any) (json.RawMess
 	return f.Data, err
 }
 
-// Publish sends data to everybody who hears a channel, and returns when the gateway's engine has it. Data is what it is for [Conn.Echo].
-func (c *Conn) Publish(ctx context.Context, channel string, data any) error {
-	text, err := encode(data)
+// Publish sends data to everybody who hears a channel, and returns when the gateway's engine has it. Data is what it is for [Conn.Echo],
+// or [Binary].
+func (c *Conn) Publish(ctx context.Context, channel string, data any) (Published, error) {
+	r, err := publication(channel, data)
 	if err != nil {
-		return fmt.Errorf("encode the data: %w", err)
+		return Published{}, err
 	}
-	_, err = c.ask(ctx, request{Type: "publish", Channel: channel, Data: text})
-	return err
+	f, err := c.ask(ctx, r)
+	if err != nil {
+		return Published{}, err
+	}
+	return f.published(), nil
 }
 
 // Ping asks the gateway for its time. How long the answer takes is the round trip through the gateway's session.
@@ -73,23 +105,41 @@ func (c *Conn) send(ctx context.Context, r request) (*call, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	p, err := c.expect()
+	p, text, err := c.prepare(r, nil)
 	if err != nil {
 		return nil, err
 	}
+	if err := c.hand(ctx, text); err != nil {
+		c.forget(p)
+		return nil, err
+	}
+	return p, nil
+}
+
+// prepare makes a place for the answer of a request, and writes the request as text. first may be nil.
+func (c *Conn) prepare(r request, first func(*frame)) (*call, []byte, error) {
+	p, err := c.expect(first)
+	if err != nil {
+		return nil, nil, err
+	}
 	r.ID = p.id
 	text, err := c.spell(r)
-	if err == nil {
-		select {
-		case c.out <- text:
-			return p, nil
-		case <-ctx.Done():
-		case <-c.ending:
-		}
-		err = c.unanswered(ctx)
+	if err != nil {
+		c.forget(p)
+		return nil, nil, err
 	}
-	c.forget(p)
-	return nil, err
+	return p, text, nil
+}
+
+// hand gives text to the writer. On an error nothing was sent.
+func (c *Conn) hand(ctx context.Context, text []byte) error {
+	select {
+	case c.out <- text:
+		return nil
+	case <-ctx.Done():
+	case <-c.ending:
+	}
+	return c.unanswered(ctx)
 }
 
 // spell writes a request as text and keeps from the gateway what it would close the connection for.
@@ -119,14 +169,14 @@ func encode(v any) ([]byte, error) {
 }
 
 // expect makes a place for an answer.
-func (c *Conn) expect() (*call, error) {
+func (c *Conn) expect(first func(*frame)) (*call, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
 		return nil, c.err
 	}
 	c.lastID++
-	p := &call{c.lastID, make(chan frame, 1)}
+	p := &call{c.lastID, make(chan frame, 1), first}
 	c.calls[p.id] = p
 	return p, nil
 }
@@ -141,11 +191,16 @@ func (c *Conn) forget(p *call) {
 // answer brings a frame to the call that waits for it. It never waits.
 func (c *Conn) answer(f frame) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if p := c.calls[f.ID]; p != nil {
-		delete(c.calls, f.ID)
-		p.answer <- f
+	p := c.calls[f.ID]
+	delete(c.calls, f.ID)
+	c.mu.Unlock()
+	if p == nil {
+		return
 	}
+	if p.first != nil {
+		p.first(&f)
+	}
+	p.answer <- f
 }
 
 // wait returns the answer, or false when the context or the connection ended before.

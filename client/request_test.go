@@ -57,7 +57,7 @@ func TestRequestsAsTheyStandOnTheWire(t *testing.T) {
 	}{
 		{"ping", func() error { _, err := c.Ping(t.Context()); return err }, `{"type":"ping","id":1}`},
 		{"echo", func() error { _, err := c.Echo(t.Context(), "lab:rtt", 1); return err }, `{"type":"echo","id":2,"channel":"lab:rtt","data":1}`},
-		{"publish", func() error { return c.Publish(t.Context(), "room:1", nil) }, `{"type":"publish","id":3,"channel":"room:1","data":null}`},
+		{"publish", func() error { _, err := c.Publish(t.Context(), "room:1", nil); return err }, `{"type":"publish","id":3,"channel":"room:1","data":null}`},
 		{"subscribe", func() error { _, err := c.Subscribe(t.Context(), "room:1"); return err }, `{"type":"subscribe","id":4,"channel":"room:1"}`},
 	}
 	for _, tt := range tests {
@@ -69,6 +69,23 @@ func TestRequestsAsTheyStandOnTheWire(t *testing.T) {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestAPublicationTellsWhereItStands(t *testing.T) {
+	c := connect(t, func(p *peer) {
+		p.hear()
+		p.say(`{"type":"ok","id":1,"channel":"room:1","offset":45,"epoch":"x7"}`)
+		p.hear()
+		p.say(`{"type":"ok","id":2,"channel":"bare:1"}`)
+		p.hear()
+	})
+	want := client.Published{Position: client.Position{Offset: 45, Epoch: "x7"}}
+	if got, err := c.Publish(t.Context(), "room:1", 1); got != want || err != nil {
+		t.Errorf("got %v, %v; want %v", got, err, want)
+	}
+	if got, err := c.Publish(t.Context(), "bare:1", 1); got != (client.Published{}) || err != nil {
+		t.Errorf("got %v, %v; want no position on a channel without history", got, err)
 	}
 }
 
@@ -90,12 +107,12 @@ func TestAnErrorIsTheAnswerAndTheConnectionStays(t *testing.T) {
 		p.refuse(a, `"channel":"ops:x","code":"rate_limited","message":"too many messages for this user","retry_ms":1500`)
 		p.serve()
 	})
-	err := c.Publish(t.Context(), "ops:x", 1)
+	_, err := c.Publish(t.Context(), "ops:x", 1)
 	want := client.Error{Code: "rate_limited", Message: "too many messages for this user", Retry: 1500 * time.Millisecond}
 	if got, ok := errors.AsType[*client.Error](err); !ok || *got != want || err.Error() != "rate_limited: too many messages for this user" {
 		t.Errorf("got %#v, want %#v", err, want)
 	}
-	if err := c.Publish(t.Context(), "ops:x", 1); err != nil {
+	if _, err := c.Publish(t.Context(), "ops:x", 1); err != nil {
 		t.Errorf("the next request got %v", err)
 	}
 }
@@ -162,7 +179,7 @@ func TestWhatTheGatewayWouldCloseForIsNotSent(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			err := c.Publish(t.Context(), "a", tt.data)
+			_, err := c.Publish(t.Context(), "a", tt.data)
 			if tt.want != "" {
 				wantErrorWith(t, err, tt.want)
 			} else if err != nil {
@@ -197,7 +214,7 @@ func TestACancelledRequestLeavesNothingBehind(t *testing.T) {
 		if _, err := c.Ping(t.Context()); err != nil {
 			t.Errorf("the next request got %v", err)
 		}
-		if err := c.Publish(ctx, "lab:rtt", 1); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := c.Publish(ctx, "lab:rtt", 1); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a request that began with an ended context got %v", err)
 		}
 	})
@@ -218,7 +235,7 @@ func TestAGatewayThatReadsNothingHoldsNobodyUp(t *testing.T) {
 		start := time.Now()
 		for _, want := range []time.Duration{time.Second, 2 * time.Second} {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			err := c.Publish(ctx, "room:1", strings.Repeat("x", 32<<10))
+			_, err := c.Publish(ctx, "room:1", strings.Repeat("x", 32<<10))
 			cancel()
 			if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took != want {
 				t.Errorf("got %v after %v, want %v after %v", err, took, context.DeadlineExceeded, want)
@@ -272,7 +289,8 @@ func TestNothingIsAskedOfAConnectionThatHasEnded(t *testing.T) {
 	_, echo := c.Echo(t.Context(), "a", 1)
 	_, ping := c.Ping(t.Context())
 	_, subscribe := c.Subscribe(t.Context(), "a")
-	for _, got := range []error{echo, ping, subscribe, c.Publish(t.Context(), "a", 1)} {
+	_, publish := c.Publish(t.Context(), "a", 1)
+	for _, got := range []error{echo, ping, subscribe, publish} {
 		if !errors.Is(got, client.ErrClosed) {
 			t.Errorf("got %v, want %v", got, client.ErrClosed)
 		}

@@ -22,7 +22,8 @@ type Subscription struct {
 }
 
 // Subscribe asks for a channel's messages, and returns when the gateway has agreed. Everything published from then on arrives. A connection has
-// one subscription to a channel: a second one is an [*Error] with code already_subscribed.
+// one subscription to a channel: a second one is an [*Error] with code already_subscribed. What the gateway chose by itself ([Welcome].Chosen) is
+// heard by nobody until Subscribe takes it over.
 func (c *Conn) Subscribe(ctx context.Context, channel string) (*Subscription, error) {
 	s, err := c.claim(ctx, channel)
 	if err != nil {
@@ -39,7 +40,8 @@ func (c *Conn) Subscribe(ctx context.Context, channel string) (*Subscription, er
 		c.leave(s, p)
 		return nil, err
 	}
-	if err := f.fault(); err != nil {
+	// This client has no other: the gateway subscribed it by itself.
+	if err := f.fault(); err != nil && f.Code != "already_subscribed" {
 		c.release(s)
 		return nil, err
 	}
@@ -170,7 +172,7 @@ func (c *Conn) deliver(f frame) {
 	s := c.subscriptions[f.Channel]
 	c.mu.Unlock()
 	if s != nil {
-		s.inbox.put(Message{Channel: f.Channel, From: f.From, Time: time.UnixMilli(f.Time), Data: f.Data})
+		s.inbox.put(f.message(f.Channel, ""))
 	}
 }
 
