@@ -49,10 +49,11 @@ var house = []rule{
 	{path: "internal/gateway/api/documents", floor: 7, libraries: []string{"github.com/go-chi/chi/v5"}},
 	{path: "internal/gateway/door", floor: 7},
 	{path: "internal/gateway/preview", floor: 7},
+	{path: "internal/gateway/rehearsal", floor: 7, family: []string{"internal/gateway", "internal/gateway/api"}},
 	{path: "internal/doctor", floor: 6},
 	{path: "internal/session", floor: 6},
 	{path: "internal/hub", floor: 5},
-	{path: "internal/socket", floor: 5, libraries: []string{"github.com/coder/websocket"}},
+	{path: "internal/socket", floor: 5, libraries: []string{"github.com/coder/websocket", "golang.org/x/sys/unix"}},
 	{path: "internal/realm", floor: 4},
 	{path: "internal/presence", floor: 4},
 	{path: "internal/problem", floor: 4},
@@ -88,7 +89,8 @@ var house = []rule{
 	{path: "internal/tenant", floor: 0},
 	{path: "api", floor: 0, libraries: []string{"github.com/goccy/go-yaml"}},
 	{path: "internal/config/watch", floor: 0, libraries: []string{"github.com/fsnotify/fsnotify"}},
-	{path: "internal/config", floor: 0, libraries: []string{"github.com/goccy/go-yaml"}},
+	{path: "internal/config", floor: 0, family: []string{"internal/config/regular"}, libraries: []string{"github.com/goccy/go-yaml"}},
+	{path: "internal/config/regular", floor: 0},
 	{path: "internal/testnet", floor: 0, tests: true},
 }
 

@@ -4,13 +4,13 @@ import (
 	stdjson "encoding/json"
 	"fmt"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/goccy/go-yaml"
 
+	"portcullis/internal/contract"
 	"portcullis/internal/wire"
 	"portcullis/internal/wire/json"
 	"portcullis/internal/wire/mirror"
@@ -102,15 +102,31 @@ func TestEveryVerbIsTold(t *testing.T) {
 	}
 }
 
+// An example is held against the document as what the gateway says and hears is, and has no member that is not told.
 func TestEveryExampleFitsItsSchema(t *testing.T) {
-	d := document(t)
+	d, w := document(t), wired(t)
 	for name := range at(d, "components", "messages") {
 		if name == "anything" { // has no form
 			continue
 		}
 		for _, example := range examples(t, d, name) {
-			if err := fits(d, at(d, "components", "messages", name, "payload"), example); err != nil {
+			text, err := stdjson.Marshal(example)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if slices.Contains(w.Verbs(), name) && at(d, "operations", name)["action"] == "receive" {
+				err = w.Request(text)
+			} else {
+				err = w.Frame(text)
+			}
+			if err != nil {
 				t.Errorf("an example of %s: %v", name, err)
+			}
+			told := at(d, "components", "messages", name, "payload", "properties")
+			for member := range example {
+				if told[member] == nil {
+					t.Errorf("an example of %s has %s, which is not told there", name, member)
+				}
 			}
 		}
 	}
@@ -118,24 +134,110 @@ func TestEveryExampleFitsItsSchema(t *testing.T) {
 
 // What the gateway writes is in the document: the frames are those of vectors/frames.json.
 func TestTheGatewaysFramesFitTheirSchemas(t *testing.T) {
-	d := document(t)
-	oks := map[wire.Verb]string{wire.Echo: "echoed", wire.Subscribe: "subscribed", wire.Unsubscribe: "done", wire.Publish: "published", wire.History: "page", wire.Ping: "pong", wire.Refresh: "refreshed", wire.Presence: "present"}
+	w := wired(t)
 	for _, v := range load(t).Server {
 		if v.Frame == "" {
 			continue
 		}
-		var frame object
-		if err := stdjson.Unmarshal([]byte(v.Frame), &frame); err != nil {
-			t.Fatal(err)
+		var verbs []string
+		if v.Reply != nil {
+			verbs = []string{string(v.Reply.Verb)}
 		}
-		name, _ := frame["type"].(string)
-		if name == "ok" {
-			name = oks[v.Reply.Verb]
-		}
-		if err := fits(d, at(d, "components", "messages", name, "payload"), frame); err != nil {
-			t.Errorf("%s, as %q: %v", v.Name, name, err)
+		if err := w.Frame([]byte(v.Frame), verbs...); err != nil {
+			t.Errorf("%s: %v", v.Name, err)
 		}
 	}
+}
+
+// A type that is added to the codec is added to the document, and one that is taken away is taken out.
+func TestTheTypesOfFramesAreThoseOfTheCodec(t *testing.T) {
+	w := wired(t)
+	var verbs []string
+	for _, v := range wire.Verbs {
+		verbs = append(verbs, string(v))
+	}
+	if slices.Sort(verbs); !slices.Equal(w.Verbs(), verbs) {
+		t.Errorf("a client sends %v in the document, and %v in the codec", w.Verbs(), verbs)
+	}
+	kinds := []string{"error", "message", "ok", "welcome"}
+	for _, k := range wire.NoticeKinds {
+		kinds = append(kinds, string(k))
+	}
+	if slices.Sort(kinds); !slices.Equal(w.Kinds(), kinds) {
+		t.Errorf("the gateway sends %v in the document, and %v in the codec", w.Kinds(), kinds)
+	}
+}
+
+// What is told of a channel's messages, each of these reasons is: a client's programmer finds what they mean.
+func TestEveryReasonIsTold(t *testing.T) {
+	d := document(t)
+	var missed, gone []string
+	for _, r := range wire.GapReasons {
+		missed = append(missed, string(r))
+	}
+	for _, r := range wire.Unrecovereds {
+		gone = append(gone, string(r))
+	}
+	for name, tt := range map[string]struct {
+		told object
+		want []string
+	}{
+		"gap":    {at(d, "components", "messages", "gap", "payload", "properties", "reason"), missed},
+		"reason": {at(d, "components", "schemas", "reason"), gone},
+	} {
+		var got []string
+		for _, r := range tt.told["examples"].([]any) {
+			got = append(got, r.(string))
+		}
+		slices.Sort(got)
+		if slices.Sort(tt.want); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: got %v, want %v", name, got, tt.want)
+		}
+	}
+}
+
+// What the gateway says and the document does not is found, or nothing that passes in the black-box tests would be proof of anything.
+func TestAFrameThatIsNotToldIsFound(t *testing.T) {
+	w := wired(t)
+	for _, tt := range []struct{ name, frame, verb string }{
+		{"a type that is not told", `{"type":"news"}`, ""},
+		{"a member that is not told", `{"type":"expiring","in_ms":1,"out_ms":2}`, ""},
+		{"a member inside that is not told", `{"type":"join","channel":"a","member":{"user":"u","connection":"c","age":3}}`, ""},
+		{"a member of a limit that is not told", `{"type":"welcome","connection":"c","tenant":"a","user":"u","expires":1,"ping_ms":1,"limits":{"size":1}}`, ""},
+		{"a member is missing", `{"type":"gap","channel":"a"}`, ""},
+		{"a member of another kind", `{"type":"expiring","in_ms":"1"}`, ""},
+		{"the ok of another verb", `{"type":"ok","id":1,"time":5}`, "echo"},
+		{"an ok of none", `{"type":"ok","id":1,"time":5,"count":1}`, ""},
+		{"a code that does not come in a frame", `{"type":"error","code":"misdirected","message":"m"}`, ""},
+		{"no object", `[]`, ""},
+		{"no JSON", `{`, ""},
+	} {
+		var verbs []string
+		if tt.verb != "" {
+			verbs = []string{tt.verb}
+		}
+		if w.Frame([]byte(tt.frame), verbs...) == nil {
+			t.Errorf("%s: %s was taken", tt.name, tt.frame)
+		}
+	}
+	for name, request := range map[string]string{
+		"a member is missing":    `{"type":"echo","id":1,"channel":"a"}`,
+		"a type of the server's": `{"type":"welcome","id":1}`,
+		"an id of another kind":  `{"type":"ping","id":"1"}`,
+	} {
+		if w.Request([]byte(request)) == nil {
+			t.Errorf("%s: %s was taken", name, request)
+		}
+	}
+}
+
+func wired(t *testing.T) *contract.Wire {
+	t.Helper()
+	w, err := contract.NewWire()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
 }
 
 func TestEveryCodeIsTold(t *testing.T) {
@@ -182,74 +284,4 @@ func examples(t *testing.T, d object, message string) (payloads []object) {
 		t.Errorf("%s has no example", message)
 	}
 	return payloads
-}
-
-// fits holds a value against the few words of JSON Schema that the document uses.
-func fits(d object, schema object, v any) error {
-	if ref, ok := schema["$ref"].(string); ok {
-		schema = at(d, strings.Split(strings.TrimPrefix(ref, "#/"), "/")...)
-	}
-	if want, ok := schema["const"]; ok && v != want {
-		return fmt.Errorf("got %v, want %v", v, want)
-	}
-	if kind, ok := schema["type"].(string); ok && kind != kindOf(v) {
-		return fmt.Errorf("got %v, want one of type %s", v, kind)
-	}
-	switch v := v.(type) {
-	case float64:
-		if least, ok := schema["minimum"].(float64); ok && v < least {
-			return fmt.Errorf("got %v, want at least %v", v, least)
-		}
-	case string:
-		if pattern, ok := schema["pattern"].(string); ok && !regexp.MustCompile(pattern).MatchString(v) {
-			return fmt.Errorf("got %q, want what matches %s", v, pattern)
-		}
-	case []any:
-		items, _ := schema["items"].(object)
-		for _, item := range v {
-			if err := fits(d, items, item); err != nil {
-				return err
-			}
-		}
-	case object:
-		required, _ := schema["required"].([]any)
-		for _, name := range required {
-			if _, ok := v[name.(string)]; !ok {
-				return fmt.Errorf("%v is missing", name)
-			}
-		}
-		properties, told := schema["properties"].(object)
-		for name, member := range v {
-			if !told {
-				break // the payload is the publisher's
-			}
-			below, known := properties[name].(object)
-			if !known {
-				return fmt.Errorf("%s is not in the document", name)
-			}
-			if err := fits(d, below, member); err != nil {
-				return fmt.Errorf("%s: %w", name, err)
-			}
-		}
-	}
-	return nil
-}
-
-func kindOf(v any) string {
-	switch v := v.(type) {
-	case string:
-		return "string"
-	case bool:
-		return "boolean"
-	case []any:
-		return "array"
-	case object:
-		return "object"
-	case float64:
-		if v == float64(int64(v)) {
-			return "integer"
-		}
-		return "number"
-	}
-	return "null"
 }

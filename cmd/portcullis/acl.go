@@ -74,7 +74,7 @@ func (s *shell) aclTest(file string, asJSON bool) error {
 		if err := printJSON(s.stdout, answers); err != nil {
 			return err
 		}
-	} else {
+	} else if c != nil {
 		fmt.Fprintf(s.stdout, "%d of %s hold\n", len(answers)-broken, count(len(answers), "expectation"))
 	}
 	switch {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"portcullis/internal/acl"
 	"portcullis/internal/acl/witness"
 	"portcullis/internal/config"
 	"portcullis/internal/realm"
@@ -28,7 +29,8 @@ what is gained, with - for what is lost:
 Users and channels are without number, so both are asked about witnesses: somebody whom no rule names; each user, role, scope, claim and certificate that a rule
 asks for, all that one rule asks for, the users of the tests, and two of these together; on the channels that the rules which changed name, with another segment in
 the place of a star, one, two and many in the place of **, the user's own and another's in the place of a template; and where those channels overlap with other rules
-and with the tests. A difference that only shows for three such things at once may be missed: it is no proof. Tokens, limits and issuers are not compared.
+and with the tests. A difference that only shows for three such things at once may be missed: it is no proof. Tokens, limits and issuers are not compared;
+the channels that a tenant subscribes users to by itself are, as they are written.
 
 With --live a running node is asked what the rules of FILE, a configuration or one tenant's file, would do to those who are connected to it. Nothing is changed. Subscriptions that
 would be lost are certain: every connection is asked about. Rights are asked of every user who is connected, on the channels that somebody of the tenant is subscribed to
@@ -39,8 +41,10 @@ The exit code is that of diff: 0 when nothing differs, 1 when something does, 2 
   portcullis acl diff --json tenants/acme.yaml new/acme.yaml
   portcullis acl diff --live --config new/portcullis.yaml --tenant acme`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if running {
-				return takes()(cmd, args)
+			if running && len(args) > 0 {
+				return misuse(fmt.Sprintf("unexpected argument %q; with --live the rules to ask about are those of --config", args[0]))
+			} else if running {
+				return nil
 			}
 			return takes("OLD", "NEW")(cmd, args)
 		},
@@ -80,6 +84,8 @@ type tenantDiff struct {
 	Channels int        `json:"channels"`
 	Cut      bool       `json:"cut"` // there were more than were asked about
 	Lines    []diffLine `json:"differences"`
+	// Choices are those of the channels that users are subscribed to without asking; absent when they are the same.
+	Choices []choiceLine `json:"choices,omitempty"`
 }
 
 type diffLine struct {
@@ -109,7 +115,7 @@ func (s *shell) aclDiff(old, new string, asJSON bool) error {
 	differs := false
 	for _, id := range ids(before, after) {
 		d := compare(id, before, after)
-		differs = differs || len(d.Lines) > 0
+		differs = differs || len(d.Lines)+len(d.Choices) > 0
 		all = append(all, d)
 	}
 	if asJSON {
@@ -129,8 +135,9 @@ func (s *shell) aclDiff(old, new string, asJSON bool) error {
 type tenantSide struct {
 	witness.Side
 
-	id    tenant.ID
-	alone bool // the file is this tenant's own
+	id      tenant.ID
+	choices []acl.Choice
+	alone   bool // the file is this tenant's own
 }
 
 // sides compiles the rules of every tenant in a file.
@@ -146,7 +153,11 @@ func (s *shell) sides(file string) (all []tenantSide, err error) {
 		for _, p := range faults {
 			problems = append(problems, c.Problem(p.Path, "%s", p.Message))
 		}
-		all = append(all, tenantSide{witness.Side{Policy: policy, Rules: realm.Rules(c), Tests: realm.Tests(c)}, id, c.Alone()})
+		_, faults = realm.Choices(id, c)
+		for _, p := range faults {
+			problems = append(problems, c.Problem(p.Path, "%s", p.Message))
+		}
+		all = append(all, tenantSide{witness.Side{Policy: policy, Rules: realm.Rules(c), Tests: realm.Tests(c)}, id, realm.ChoiceList(c), c.Alone()})
 	}
 	if config.Failed(problems) {
 		return nil, s.refuse(file, problems)
@@ -165,12 +176,12 @@ func ids(before, after []tenantSide) (all []tenant.ID) {
 }
 
 func compare(id tenant.ID, before, after []tenantSide) tenantDiff {
-	of := func(sides []tenantSide) (witness.Side, bool) {
+	of := func(sides []tenantSide) (tenantSide, bool) {
 		i := slices.IndexFunc(sides, func(s tenantSide) bool { return s.id == id })
 		if i < 0 {
-			return witness.Side{}, false
+			return tenantSide{}, false
 		}
-		return sides[i].Side, true
+		return sides[i], true
 	}
 	old, was := of(before)
 	new, is := of(after)
@@ -181,11 +192,12 @@ func compare(id tenant.ID, before, after []tenantSide) tenantDiff {
 	case !was:
 		d.In = "new"
 	}
-	r := witness.Compare(id, old, new)
+	r := witness.Compare(id, old.Side, new.Side)
 	d.Users, d.Channels, d.Cut = r.Users, r.Channels, r.Cut
 	for _, l := range r.Lines {
 		d.Lines = append(d.Lines, lineOf(&l))
 	}
+	d.Choices = compareChoices(old.choices, new.choices)
 	return d
 }
 

@@ -8,13 +8,16 @@ import (
 func (s *shell) printDiffs(all []tenantDiff) {
 	differences, users, channels, cut := 0, 0, 0, false
 	for _, d := range all {
-		differences += len(d.Lines)
+		differences += len(d.Lines) + len(d.Choices)
 		users, channels, cut = users+d.Users, channels+d.Channels, cut || d.Cut
 		where := map[string]string{"old": ", which is in OLD alone", "new": ", which is in NEW alone"}[d.In]
-		if len(d.Lines) > 0 {
+		if len(d.Lines)+len(d.Choices) > 0 {
 			fmt.Fprintf(s.stdout, "tenant %s%s\n", d.Tenant, where)
 		}
 		for _, l := range d.Lines {
+			fmt.Fprintf(s.stdout, "  %s\n", plain(l.String()))
+		}
+		for _, l := range d.Choices {
 			fmt.Fprintf(s.stdout, "  %s\n", plain(l.String()))
 		}
 	}

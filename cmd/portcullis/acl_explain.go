@@ -19,17 +19,26 @@ func aclExplainCommand(s *shell) *cobra.Command {
 	var q inquiry
 	var asJSON bool
 	c := &cobra.Command{
-		Use: "explain --config FILE (--token-file FILE | --tenant ID --user USER) --action ACTION [--channel CHANNEL]", Short: "Tell why somebody may or may not do something",
+		Use: "explain --config FILE (--token-file FILE | --tenant ID --user USER) (--action ACTION [--channel CHANNEL] | --chosen)", Short: "Tell why somebody may or may not do something",
 		Long: `Print what the rules decide, the rule that decides and where it stands, the values that decided, and every other rule about the action with the
 reason for which it did not decide. A token is verified as a gateway of this configuration would at a handshake; what was revoked is not known here.
 With --candidate the rules on trial are asked. The action is echo, publish, subscribe, history or presence on a channel, or manage without one.
 
-The exit code is 0 when it is allowed, and 1 when it is denied or the token is refused.`,
+With --chosen, print the channels that the tenant's file chooses for the user under subscribe, where each choice stands, and whether a rule allows it; then
+those that it does not choose for this user, and why.
+
+The exit code is 0 when it is allowed, or all that is chosen is, and 1 when something is denied or the token is refused.`,
 		Example: `  portcullis acl explain --config portcullis.yaml --token-file token.jwt --action publish --channel room:1
   portcullis acl explain --config portcullis.yaml --tenant acme --user alice --role member --action subscribe --channel user:bob:inbox
-  portcullis acl explain --config portcullis.yaml --tenant acme --user olga --claim org=7 --certificate --action manage --json`,
+  portcullis acl explain --config portcullis.yaml --tenant acme --user olga --claim org=7 --certificate --action manage --json
+  portcullis acl explain --config portcullis.yaml --tenant acme --user alice --role member --chosen`,
 		Args: takes(),
-		RunE: does(func(cmd *cobra.Command, _ []string) error { return s.aclExplain(cmd.Context(), &q, asJSON) }),
+		RunE: does(func(cmd *cobra.Command, _ []string) error {
+			if q.chosen {
+				return s.aclChosen(cmd.Context(), &q, asJSON)
+			}
+			return s.aclExplain(cmd.Context(), &q, asJSON)
+		}),
 	}
 	configFlag(c, &q.file)
 	q.asker.flags(c)
@@ -37,7 +46,10 @@ The exit code is 0 when it is allowed, and 1 when it is denied or the token is r
 	f.StringVar(&q.action, "action", "", "the `action`")
 	f.StringVar(&q.channel, "channel", "", "the `channel`, as a client would name it")
 	f.BoolVar(&q.candidate, "candidate", false, "ask the rules on trial")
-	must(c.MarkFlagRequired("action"))
+	f.BoolVar(&q.chosen, "chosen", false, "in the place of an action: tell which channels are chosen for the user")
+	c.MarkFlagsOneRequired("action", "chosen")
+	c.MarkFlagsMutuallyExclusive("action", "chosen")
+	c.MarkFlagsMutuallyExclusive("channel", "chosen")
 	jsonFlag(c, &asJSON)
 	return c
 }
@@ -47,7 +59,7 @@ type inquiry struct {
 	asker
 
 	file, action, channel string
-	candidate             bool
+	candidate, chosen     bool
 }
 
 // explanation is the answer, for programs.
@@ -61,6 +73,7 @@ type explanation struct {
 	Channel string      `json:"channel,omitempty"`
 	Grants  *[]string   `json:"grants,omitempty"` // what the token was narrowed to
 	Rule    *ruleShown  `json:"rule,omitempty"`   // that decided; absent when none did
+	Chosen  *choice     `json:"chosen,omitempty"` // that subscribes the user to the channel; absent where none does, and for other actions
 	Lost    []ruleShown `json:"lost"`
 }
 
@@ -104,15 +117,23 @@ func (s *shell) aclExplain(ctx context.Context, q *inquiry, asJSON bool) error {
 			x = policy.Explain(who, action, name)
 		}
 		out.fill(who, c, x, at)
-	}
-	if asJSON {
-		if err := printJSON(s.stdout, out); err != nil {
-			return err
+		if action == acl.Subscribe {
+			if out.Chosen, err = s.choiceOf(q, c, who, name); err != nil {
+				return err
+			}
 		}
-	} else {
-		out.print(s)
 	}
-	if !out.Allowed {
+	return s.verdict(out, asJSON, out.Allowed)
+}
+
+// verdict prints what was found, and fails where not all of it is allowed.
+func (s *shell) verdict(found interface{ print(*shell) }, asJSON, allowed bool) error {
+	if !asJSON {
+		found.print(s)
+	} else if err := printJSON(s.stdout, found); err != nil {
+		return err
+	}
+	if !allowed {
 		return errTold
 	}
 	return nil

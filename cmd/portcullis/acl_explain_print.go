@@ -34,6 +34,11 @@ func (e *explanation) print(s *shell) {
 	default:
 		fmt.Fprintln(s.stdout, "no rule says anything; what no rule allows is denied")
 	}
+	if c := e.Chosen; c != nil {
+		fmt.Fprintf(s.stdout, "chosen for the user by %q (%s): %s\n", c.Pattern, c.place(), map[bool]string{
+			true: "subscribed without asking, on connecting", false: "and left out, because a choice gives no right",
+		}[e.Allowed])
+	}
 	if len(e.Lost) == 0 {
 		return
 	}
@@ -67,3 +72,5 @@ func narrowedTo(grants []string) string {
 }
 
 func (r *ruleShown) place() string { return fmt.Sprintf("%s:%d:%d", r.File, r.Line, r.Column) }
+
+func (c *choice) place() string { return fmt.Sprintf("%s:%d:%d", c.File, c.Line, c.Column) }

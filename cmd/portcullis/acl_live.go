@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strings"
 
-	"portcullis/internal/acl"
 	"portcullis/internal/config"
 	"portcullis/internal/gateway/preview"
 	"portcullis/internal/realm"
@@ -61,6 +60,8 @@ func (l *live) ask(ctx context.Context, c *config.Tenant) (*preview.Preview, []c
 	if policy != nil {
 		faults = policy.RunTests(realm.Tests(c))
 	}
+	_, more := realm.Choices(id, c)
+	faults = append(faults, more...)
 	var problems []config.Problem
 	for _, f := range faults {
 		problems = append(problems, c.Problem(f.Path, "%s", f.Message))
@@ -68,9 +69,9 @@ func (l *live) ask(ctx context.Context, c *config.Tenant) (*preview.Preview, []c
 	if problems != nil {
 		return nil, problems, nil
 	}
-	said, err := l.shell.request(ctx, l.side, http.MethodPost, tenantPath(c.ID, "/diff"), map[string][]acl.Rule{"rules": realm.Rules(c)})
+	said, err := l.shell.request(ctx, l.side, http.MethodPost, tenantPath(c.ID, "/diff"), map[string]any{"rules": realm.Rules(c), "subscribe": realm.ChoiceList(c)})
 	if r, ok := errors.AsType[*denial](err); ok && r.Code == string(wire.NotFound) {
-		return &preview.Preview{Tenant: c.ID, New: true, Lost: []preview.Subscription{}, Rights: []preview.Right{}}, nil, nil
+		return &preview.Preview{Tenant: c.ID, New: true, Lost: []preview.Subscription{}, Gained: []preview.Subscription{}, Rights: []preview.Right{}}, nil, nil
 	}
 	if err != nil {
 		return nil, nil, err
@@ -107,10 +108,20 @@ func (l *live) print(p *preview.Preview) {
 		return
 	}
 	for _, s := range p.Lost {
+		if s.Unchosen {
+			fmt.Fprintf(out, "-  %s: %s (%s) loses its subscription to %s: the tenant does not choose it any more\n", plain(p.Tenant), plain(s.User), plain(s.Connection), plain(s.Channel))
+			continue
+		}
 		fmt.Fprintf(out, "-  %s: %s (%s) loses its subscription to %s: %s\n", plain(p.Tenant), plain(s.User), plain(s.Connection), plain(s.Channel), turn(s.RuleNow, s.RuleThen, false))
 	}
 	if more := p.LostSubscriptions - len(p.Lost); more > 0 {
 		fmt.Fprintf(out, "-  %s: and %s more\n", plain(p.Tenant), count(more, "subscription"))
+	}
+	for _, s := range p.Gained {
+		fmt.Fprintf(out, "+  %s: %s (%s) is subscribed to %s: the tenant chooses it, and rule %q allows it\n", plain(p.Tenant), plain(s.User), plain(s.Connection), plain(s.Channel), plain(s.RuleThen))
+	}
+	if more := p.GainedSubscriptions - len(p.Gained); more > 0 {
+		fmt.Fprintf(out, "+  %s: and %s more\n", plain(p.Tenant), count(more, "subscription"))
 	}
 	for rest := p.Rights; len(rest) > 0; {
 		n := l.right(p.Tenant, rest)
@@ -121,6 +132,9 @@ func (l *live) print(p *preview.Preview) {
 	}
 	fmt.Fprintf(out, "%s: of %s with %s on this node %d would be lost; of the rights of %s on %s, %d would be lost and %d gained\n", plain(p.Tenant),
 		count(p.Connections, "connection"), count(p.Subscriptions, "subscription"), p.LostSubscriptions, count(p.Users, "user"), count(p.Channels, "channel"), p.LostRights, p.GainedRights)
+	if p.GainedSubscriptions > 0 {
+		fmt.Fprintf(out, "%s: %s would begin by the tenant's choice, as far as limits allow\n", plain(p.Tenant), count(p.GainedSubscriptions, "subscription"))
+	}
 	if p.UnaskedUsers+p.UnaskedChannels > 0 {
 		fmt.Fprintf(out, "%s: not asked about rights, as there are too many: %s, and for each user %s that others are subscribed to\n", plain(p.Tenant),
 			count(p.UnaskedUsers, "user"), count(p.UnaskedChannels, "channel"))

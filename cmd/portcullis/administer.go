@@ -9,7 +9,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 )
@@ -33,7 +35,7 @@ func (s *shell) request(ctx context.Context, a side, method, path string, body a
 	}
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, misuse("the administrators' listener is no address such as http://127.0.0.1:8081; give --admin, or set PORTCULLIS_ADMIN")
+		return nil, misuse(fmt.Sprintf("the administrators' listener %s is no address such as http://127.0.0.1:8081; give --admin, or set PORTCULLIS_ADMIN", shown(base)))
 	}
 	text, err := json.Marshal(body)
 	if err != nil {
@@ -51,7 +53,11 @@ func (s *shell) request(ctx context.Context, a side, method, path string, body a
 	}
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return nil, fmt.Errorf("ask %s: %w; give --admin, or set PORTCULLIS_ADMIN", u.Host, errors.Unwrap(err))
+		remedy := "give --admin, or set PORTCULLIS_ADMIN"
+		if errors.Is(err, http.ErrSchemeMismatch) {
+			remedy = "the administrators' listener speaks plain HTTP: give --admin with http://"
+		}
+		return nil, fmt.Errorf("ask %s: %w; %s", u.Host, errors.Unwrap(err), remedy)
 	}
 	defer answer.Body.Close()
 	said, err := io.ReadAll(io.LimitReader(answer.Body, 64<<20))
@@ -62,6 +68,14 @@ func (s *shell) request(ctx context.Context, a side, method, path string, body a
 		return nil, refusedBy(u.Host, answer.StatusCode, said)
 	}
 	return said, nil
+}
+
+// shown is an address for an error, without what may be a password in it.
+func shown(address string) string {
+	if strings.Contains(address, "@") {
+		return "with a user"
+	}
+	return strconv.Quote(address)
 }
 
 func (s *shell) authorize(r *http.Request, a side) error {
@@ -76,6 +90,9 @@ func (s *shell) authorize(r *http.Request, a side) error {
 	if err != nil {
 		return err
 	}
+	if strings.ContainsFunc(token, unicode.IsControl) {
+		return fmt.Errorf("the administrators' token in %s has several lines; name a file with the one line that admin.token_file has", file)
+	}
 	r.Header.Set("Authorization", "Bearer "+token)
 	return nil
 }
@@ -88,7 +105,14 @@ type denial struct {
 }
 
 func (r *denial) Error() string {
-	return fmt.Sprintf("%s answered %d %s: %s", r.host, r.status, plain(r.Code), plain(r.Detail))
+	text := fmt.Sprintf("%s answered %d %s: %s", r.host, r.status, plain(r.Code), plain(r.Detail))
+	switch {
+	case r.status == http.StatusUnauthorized:
+		text += "; give --admin-token-file the file that its admin.token_file names"
+	case r.status == http.StatusNotFound && strings.Contains(r.Detail, "/v1/ws"):
+		text += "; that is the clients' listener, give --admin the administrators'"
+	}
+	return text
 }
 
 func refusedBy(host string, status int, said []byte) error {

@@ -6,8 +6,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,7 +34,6 @@ func (t *target) flags(c *cobra.Command) {
 	f.StringVar(&t.cert, "cert", "", "the client certificate to show, a PEM `file`")
 	f.StringVar(&t.key, "key", "", "the private key of the certificate, a PEM `file`")
 	c.MarkFlagsMutuallyExclusive("token", "token-file")
-	c.MarkFlagsRequiredTogether("cert", "key")
 }
 
 // whereTo is the last part of every client command's manual.
@@ -57,14 +58,34 @@ func (s *shell) dial(ctx context.Context, t target) (*client.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerBy)
 	defer cancel()
 	conn, err := client.Dial(ctx, o)
-	if _, untrusted := errors.AsType[x509.UnknownAuthorityError](err); untrusted {
-		return nil, fmt.Errorf("%w; name the file of the authority that the gateway's certificate is of with --ca", err)
+	return conn, remedied(err)
+}
+
+// remedied is err with what to do about it, where the address is the likely mistake.
+func remedied(err error) error {
+	remedy := ""
+	refused, answered := errors.AsType[*client.RefusedError](err)
+	_, untrusted := errors.AsType[x509.UnknownAuthorityError](err)
+	switch {
+	case untrusted:
+		remedy = "name the file of the authority that the gateway's certificate is of with --ca"
+	case answered && refused.Code == "": // a listener for TLS says so in words that net/http keeps
+		remedy = "that is no gateway's answer: give --url the address of one, with wss:// where it speaks TLS"
+	case errors.Is(err, http.ErrSchemeMismatch):
+		remedy = "it speaks no TLS: give --url with ws:// where that is a gateway on this machine"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		remedy = "no gateway listens there: start one, or give --url or PORTCULLIS_URL the address of one"
+	default:
+		return err
 	}
-	return conn, err
+	return fmt.Errorf("%w; %s", err, remedy)
 }
 
 // complete finds what no flag gives.
 func (t *target) complete(env func(string) string) (err error) {
+	if (t.cert == "") != (t.key == "") {
+		return misuse("one of --cert and --key is missing; a certificate counts with its private key alone")
+	}
 	if t.tokenFile != "" {
 		if t.token, err = readTokenFile(t.tokenFile); err != nil {
 			return err

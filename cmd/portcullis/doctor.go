@@ -35,9 +35,9 @@ func doctorCommand(s *shell) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use: "doctor", Short: "Try to break the walls between the tenants of a running node",
-		Long: `Have a running node try to break the walls between its tenants: users who do not exist subscribe, publish, echo, revoke and redeem tickets across them, on the running rules and
-engine. No client can see it: the names are random, and all of it is taken back. What the rules deny meanwhile is counted in acl_decisions_total and told in the security log,
-behind a line that says who asked for the run.
+		Long: `Have a running node try to break the walls between its tenants: users who do not exist subscribe, publish, echo, read history, ask who is there, purge,
+manage, revoke and redeem tickets across them, on the running rules and engine. No client can see it: the names are random, and all of it is taken back.
+What the rules deny meanwhile is counted in acl_decisions_total and told in the security log, behind a line that says who asked for the run.
 
 A wall is held, broken, or unproven when it could not be tried. A warning is held: the answers about another tenant's names took 1.5 times as long, or more. It is broken from three times and
 20 microseconds on, three times in a row; medians of tries by turns, so that a busy machine alone does neither.

@@ -35,13 +35,16 @@ func (s *shell) publish(ctx context.Context, t target, channel, data string, asJ
 	defer conn.Close()
 	ctx, cancel := context.WithTimeout(ctx, answerBy)
 	defer cancel()
-	if err := conn.Publish(ctx, channel, payload(data)); err != nil {
+	at, err := conn.Publish(ctx, channel, payload(data))
+	if err != nil {
 		return fmt.Errorf("publish on %s: %w", channel, err)
 	}
 	if asJSON {
 		return printJSON(s.stdout, struct {
 			Channel string `json:"channel"`
-		}{channel})
+			Offset  uint64 `json:"offset,omitempty"` // where the channel keeps history
+			Epoch   string `json:"epoch,omitempty"`
+		}{channel, at.Offset, at.Epoch})
 	}
 	fmt.Fprintln(s.stdout, "published on", channel)
 	return nil

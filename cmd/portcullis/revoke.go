@@ -56,7 +56,7 @@ A revocation lasts as long as a token of the tenant may live, of a key or a cert
 	f.StringVar(&r.lift, "lift", "", "take the revocation with this `id` back")
 	jsonFlag(c, &r.asJSON)
 	c.MarkFlagsMutuallyExclusive("token-id", "user", "session", "key", "certificate", "list", "lift")
-	must(c.MarkFlagRequired("tenant"))
+	needs(c, "tenant")
 	return c
 }
 

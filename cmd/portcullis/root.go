@@ -86,13 +86,21 @@ func (m misuse) Error() string { return string(m) }
 
 // takes returns the check of a command that takes exactly these arguments. A last one that ends in ... is one or more.
 func takes(names ...string) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
+	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < len(names) {
 			return misuse("missing " + strings.Join(names[len(args):], " and "))
 		}
 		more := len(names) > 0 && strings.HasSuffix(names[len(names)-1], "...")
 		if len(args) > len(names) && !more {
-			return misuse(fmt.Sprintf("unexpected argument %q", args[len(names)]))
+			text := fmt.Sprintf("unexpected argument %q", args[len(names)])
+			config := cmd.Flags().Lookup("config")
+			switch {
+			case len(names) > 0 && (names[len(names)-1] == "TEXT" || names[len(names)-1] == "DATA"):
+				text += "; put a text with spaces in quotes"
+			case config != nil && !config.Changed:
+				text += "; a configuration is named with --config"
+			}
+			return misuse(text)
 		}
 		return nil
 	}
@@ -101,8 +109,19 @@ func takes(names ...string) cobra.PositionalArgs {
 // configFlag is the flag of the commands that read a configuration.
 func configFlag(c *cobra.Command, file *string) {
 	c.Flags().StringVar(file, "config", "", "the configuration's main `file`")
-	must(c.MarkFlagRequired("config"))
+	needs(c, "config")
 	must(c.MarkFlagFilename("config", "yaml", "yml"))
+}
+
+// needs is the flag that a command cannot do without, and tells its absence in the words of [takes].
+func needs(c *cobra.Command, flag string) {
+	must(c.MarkFlagRequired(flag))
+	c.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		if !cmd.Flags().Changed(flag) {
+			return misuse("missing --" + flag)
+		}
+		return nil
+	}
 }
 
 // jsonFlag is the flag of the commands that print data.

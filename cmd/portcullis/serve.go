@@ -4,19 +4,17 @@ import (
 	"context"
 	"fmt"
 	"io"
+	stdlog "log"
 	"os"
-	"runtime/debug"
 	"sync"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"portcullis/internal/config"
+	"portcullis/internal/listen"
 	"portcullis/internal/node"
 )
-
-// collectAt is how much garbage, as a percentage of what lives, is let pile up where GOGC does not say. A gateway holds very many small things that
-// live long and makes little garbage but in handshakes: half of Go's 100 costs no measurable CPU and spares 0.2 KiB a connection.
-const collectAt = 50
 
 func serveCommand(s *shell) *cobra.Command {
 	var file string
@@ -41,7 +39,7 @@ func auditSink(c *config.Config, stdout io.Writer) (io.WriteCloser, error) {
 	if c.Audit.File == "" {
 		return unclosed{stdout}, nil
 	}
-	f, err := os.OpenFile(string(c.Audit.File), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(string(c.Audit.File), os.O_APPEND|os.O_CREATE|os.O_WRONLY|syscall.O_NONBLOCK, 0o600) // a pipe that nobody reads is an error
 	if err != nil {
 		return nil, fmt.Errorf("audit.file: %w; name a file in a folder that the gateway may write to", err)
 	}
@@ -64,10 +62,12 @@ func (s *shell) serve(ctx context.Context, file string) error {
 		return s.refuse(file, problems)
 	}
 	log := newLog(c.Log, s.stderr)
+	stdlog.SetFlags(0)
+	stdlog.SetOutput(listen.LibraryLog(log))
 	problems = append(problems, files(c)...)
 	b := readBuild()
 	if s.env("GOGC") == "" {
-		debug.SetGCPercent(collectAt)
+		collect()
 	}
 	sink, err := auditSink(c, s.stdout)
 	if err != nil {

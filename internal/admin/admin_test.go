@@ -236,7 +236,7 @@ func TestMethods(t *testing.T) {
 		{"POST", "/livez", []string{"Authorization: Bearer " + secret, "Content-Type: application/json; charset=utf-8", "Content-Length: 0"}, 405, "method_not_allowed"},
 		{"DELETE", "/metrics", []string{"Authorization: Bearer " + secret, "Content-Type: application/json"}, 405, "method_not_allowed"},
 		{"DELETE", "/metrics", []string{"Authorization: Bearer " + secret}, 415, "bad_request"},
-		{"TRACE", "/metrics", []string{"Authorization: Bearer " + secret}, 415, "bad_request"},
+		{"TRACE", "/metrics", []string{"Authorization: Bearer " + secret}, 405, "method_not_allowed"},
 		{"BREW", "/metrics", []string{"Authorization: Bearer " + secret, "Content-Type: application/json"}, 405, "method_not_allowed"},
 	}
 	for _, tt := range tests {

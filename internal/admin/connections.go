@@ -2,6 +2,7 @@ package admin
 
 import (
 	"net/http"
+	"net/url"
 
 	"github.com/go-chi/chi/v5"
 
@@ -14,9 +15,13 @@ import (
 // What a tenant's backend may see and end of its own tenant an administrator may of each, by the same functions.
 
 func (o *Operations) connections(w http.ResponseWriter, r *http.Request, t *realm.Tenant) error {
-	wanted, ok := api.WantedOf(r.URL.Query())
-	if !ok {
-		return badRequest(api.WrongQuery)
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return badRequest("the query is not percent-encoded as a URL needs it")
+	}
+	wanted, err := api.WantedOf(q)
+	if err != nil {
+		return err
 	}
 	answer(w, http.StatusOK, api.List(o.Roster(), t.ID, wanted))
 	return nil

@@ -40,3 +40,9 @@ func (o *Operations) examine(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusOK, report)
 	}
 }
+
+// ends reports whether nothing stands behind what was read. [json.Decoder.More] is made for what is inside of a list or an object: it takes a closing brace for the end.
+func ends(d *json.Decoder) bool {
+	_, err := d.Token()
+	return err == io.EOF
+}

@@ -3,6 +3,7 @@ package admin
 import (
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 
 	"portcullis/internal/problem"
@@ -29,13 +30,18 @@ func fromNoOtherSite(next http.Handler) http.Handler {
 		switch {
 		case protection.Check(r) != nil:
 			refuse(w, wire.Forbidden, "the request comes from a page of another site")
-		case r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodOptions && !isJSON(r):
+		case !reads(r) && !isJSON(r):
 			problem.Write(w, problem.Problem{Code: wire.BadRequest, Status: http.StatusUnsupportedMediaType,
 				Detail: "a request that changes something has Content-Type: application/json"})
 		default:
 			next.ServeHTTP(w, r)
 		}
 	})
+}
+
+// reads reports whether a method changes nothing wherever it is answered. No path answers TRACE.
+func reads(r *http.Request) bool {
+	return slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace}, r.Method)
 }
 
 func isJSON(r *http.Request) bool {

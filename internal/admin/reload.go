@@ -26,7 +26,7 @@ type fault struct {
 // reload takes the configuration anew. What came of it is a 200, also where it was refused: the answer says so, and names every problem.
 func (o *Operations) reload(w http.ResponseWriter, r *http.Request) {
 	if o.Reload == nil {
-		refuse(w, wire.NotAvailable, "this node has no configuration file that it could read again")
+		refuse(w, wire.NotAvailable, "this node has no configuration file that it could read again; one of portcullis serve has, one of portcullis dev is started anew")
 		return
 	}
 	if body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64)); err != nil || !slices.Contains([]string{"", "{}", "null"}, string(bytes.TrimSpace(body))) {

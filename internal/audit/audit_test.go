@@ -235,8 +235,10 @@ func (hubObserver) Denied(*auth.Principal, acl.Action, channel.Name, acl.Decisio
 func (hubObserver) Unsubscribed(hub.Ending)                                        {}
 func (hubObserver) Recovered(wire.Unrecovered, int)                                {}
 func (hubObserver) Read(int)                                                       {}
+func (hubObserver) Chosen(hub.Chooser, wire.Code)                                  {}
 func (hubObserver) Caught(int, int)                                                {}
 func (hubObserver) Gap(wire.GapReason, int)                                        {}
+func (hubObserver) Dropped(channel.SlowReader, int)                                {}
 func (hubObserver) Delivered(*hub.Batch)                                           {}
 func (hubObserver) Subscriptions(int)                                              {}
 func (hubObserver) Members(int)                                                    {}

@@ -23,6 +23,8 @@ var (
 	ErrUnavailable = errors.New("the engine is not reached")
 	// ErrConflict is returned for a publication whose ID another one had, with other data.
 	ErrConflict = errors.New("another message was published with this id")
+	// ErrFull is returned for a publication whose ID cannot be remembered, because the tenant has so many already. It is not published.
+	ErrFull = errors.New("the tenant has as many ids of publications as it may")
 )
 
 // Broker is an engine. All methods but Run may be called concurrently, before, while and after Run runs.
@@ -32,7 +34,7 @@ var (
 type Broker interface {
 	// Publish hands m to the engine and returns once the engine has it, with the position that it gave: the zero
 	// Position where keep is zero. Messages of one channel from one caller arrive in the order of the calls.
-	// An error other than ErrConflict means that nothing is known about m: it may still arrive.
+	// An error other than ErrConflict and ErrFull means that nothing is known about m: it may still arrive.
 	//
 	// Of publications with one ID within [Window] the first is published. The others get its receipt, marked as a duplicate, or ErrConflict where their data
 	// is another; an engine that does not have the first any more may take them for the same.

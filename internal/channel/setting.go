@@ -10,7 +10,24 @@ type Setting struct {
 	History History
 	// Presence is how many members are listed, and told of one by one; 0 where the channel has no presence.
 	Presence int
+	// SlowReader is what becomes of a subscriber that does not keep up.
+	SlowReader SlowReader
 }
+
+// SlowReader is what a channel does when a subscriber's outbox has no room for what it says. The set is closed: it is a metric label.
+type SlowReader uint8
+
+// The ways.
+const (
+	Disconnect SlowReader = iota // the connection ends
+	DropOldest                   // the oldest that waits goes, and the subscriber is told
+	Conflate                     // of what waits only the newest stays, and the subscriber is told
+)
+
+// SlowReaders lists every way.
+var SlowReaders = []SlowReader{Disconnect, DropOldest, Conflate}
+
+func (s SlowReader) String() string { return [...]string{"disconnect", "drop_oldest", "conflate"}[s] }
 
 // History is how much of a channel is kept.
 type History struct {

@@ -18,6 +18,9 @@ func (c *Config) check() (problems []Problem) {
 		add(c.Problem("drain.grace", "%v does not hold the delay of %v and %v for the close handshakes; make grace at least %v",
 			c.Drain.Grace, c.Drain.Delay, handshakes, need))
 	}
+	if m := c.Limits.OutboxPerNode; m != Unlimited && m < leastOutbox {
+		add(c.Problem("limits.outbox_per_node", "%v is less than %v, which one slow client may use; make it larger", m, Memory(leastOutbox)))
+	}
 	switch inline, dir := c.has("tenants"), c.has("tenants_dir"); {
 	case inline && dir:
 		add(c.Problem("tenants_dir", "excludes tenants; keep one of the two"))

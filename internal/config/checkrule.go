@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // checkRules looks at rules and their tests, which stand at within.
@@ -17,6 +18,29 @@ func (t *Tenant) checkRules(within string, rules []Rule, tests []Test, add func(
 		}
 	}
 }
+
+// mostChoices keeps a welcome one that every client takes, and what a connection costs at its beginning within bounds.
+const mostChoices = 100
+
+// checkChoices looks at whom the tenant subscribes. Whoever compiles the patterns looks at these.
+func (t *Tenant) checkChoices(add func(Problem)) {
+	all := 0
+	for i := range t.Subscribe {
+		path := fmt.Sprintf("subscribe[%d]", i)
+		all += len(t.Subscribe[i].Channels)
+		for _, match := range []string{".for", ".unless"} {
+			if t.isEmpty(path + match) {
+				add(t.Problem(path+match, emptyMatch))
+			}
+		}
+	}
+	if all > mostChoices {
+		add(t.Problem("subscribe", "%d channels are more than %d, the most that is allowed; let clients subscribe to some by themselves", all, mostChoices))
+	}
+}
+
+// emptyMatch is what is wrong with a for or unless that says nothing.
+const emptyMatch = "matches everybody, because it says nothing; name users, roles, scopes, claims or certificate, or remove it"
 
 // checkRule looks at the rule that stands at path, the i-th of its list. names are those of the rules before it.
 func (t *Tenant) checkRule(path string, i int, rule *Rule, names map[string]int, add func(Problem)) {
@@ -39,6 +63,9 @@ func (t *Tenant) checkRule(path string, i int, rule *Rule, names map[string]int,
 	case others && !has:
 		add(t.Problem(path+".channels", "is missing; name the channels that it is about, or [\"**\"] for all"))
 	}
+	if rule.For == nil && rule.Unless == nil {
+		t.checkAllowAll(path, rule, add)
+	}
 	if first, taken := names[rule.Name]; taken && rule.Name != "" {
 		add(t.Problem(path+".name", "%q is the name of rules[%d] too; decisions are told by name, so take another", rule.Name, first))
 	} else {
@@ -46,7 +73,18 @@ func (t *Tenant) checkRule(path string, i int, rule *Rule, names map[string]int,
 	}
 	for _, match := range []string{".for", ".unless"} {
 		if t.isEmpty(path + match) {
-			add(t.Problem(path+match, "matches everybody, because it says nothing; name users, roles, scopes, claims or certificate, or remove it"))
+			add(t.Problem(path+match, emptyMatch))
 		}
+	}
+}
+
+// checkAllowAll warns of a rule for everybody that leaves nothing to the others. An echo is heard by nobody else, and may be everywhere.
+func (t *Tenant) checkAllowAll(path string, rule *Rule, add func(Problem)) {
+	if slices.Equal(rule.Allow, []string{"manage"}) {
+		add(t.Warning(path, "lets everybody manage the tenant: end connections, revoke credentials, speak for others; say with for which users, roles or scopes may"))
+		return
+	}
+	if some := slices.DeleteFunc(slices.Clone(rule.Allow), func(a string) bool { return a == "echo" }); len(some) > 0 && slices.Contains(rule.Channels, "**") {
+		add(t.Warning(path, "lets everybody %s on every channel, those of other users too; name the channels that are for all, or say with for who may", strings.Join(some, ", ")))
 	}
 }

@@ -18,6 +18,7 @@ func (t *Tenant) check() (problems []Problem) {
 	t.checkMessageSize("bytes_per_second", t.Limits.BytesPerSecond, add)
 	t.checkMessageSize("bytes_per_second_per_connection", t.Limits.BytesPerSecondPerConnection, add)
 	t.checkChannels(add)
+	t.checkChoices(add)
 	if len(t.Rules) == 0 && (t.Rules != nil || !t.has("rules")) {
 		add(t.Warning("rules", "there are none, so that nobody may do anything; add a rule with allow"))
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -63,6 +64,9 @@ func checkWebhookURL(s string) error {
 		return fmt.Errorf("is no address of a receiver; write it like https://backend.example/portcullis")
 	}
 	name := u.Scheme + "://" + u.Host + u.EscapedPath()
+	if port, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || port == 0) {
+		return fmt.Errorf("%q has no port between 1 and 65535; correct it, or leave it out for that of the scheme", name)
+	}
 	switch {
 	case u.User != nil:
 		return fmt.Errorf("holds a user or password for %q, and addresses stand in logs; take it out, the receiver knows us by the signature", u.Host)

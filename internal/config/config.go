@@ -28,6 +28,9 @@ type Config struct {
 	// What the side door's metrics tell.
 	Metrics Metrics `yaml:"metrics"`
 
+	// What all tenants together may use of this node.
+	Limits NodeLimits `yaml:"limits"`
+
 	// What carries messages between publishers and subscribers.
 	Broker Broker `yaml:"broker"`
 
@@ -110,7 +113,8 @@ type TLS struct {
 
 // Admission bounds the clients' listener while nobody knows who a client is. It counts on this node alone, an IPv6 address by its /64. Each may be unlimited.
 type Admission struct {
-	// Connections that are open and have no session: they shake hands, send a request slowly, or are being verified. Each costs 8 to 56 KiB, more the further it is. One too many
+	// Connections that are open and have no session: they shake hands, send a request slowly, or are being verified. Each costs 8 to 56 KiB, more the further it is, and the body or the answer
+	// of a request of the HTTP API up to 2 MiB besides, all those of a tenant 32 MiB. One too many
 	// takes the place of one that has been silent for a second, or whose address has many more; where there is none it is closed at once, before TLS. Keep it well
 	// below the number of open files that the process may have. Default 5000.
 	Connections Limit `yaml:"connections" default:"5000"`
@@ -143,10 +147,18 @@ type Admin struct {
 
 // Metrics is what a scraper is told.
 type Metrics struct {
-	// How many tenants have series of their own at /metrics/tenants, up to 42 each; what the others do stands there together, as _other. As long as there are no more than so many all
+	// How many tenants have series of their own at /metrics/tenants, up to 43 each; what the others do stands there together, as _other. As long as there are no more than so many all
 	// have; else whoever is busy first, and keeps them while it is configured. Never at /metrics, which names no tenant. Default 200, at least 1, at most 2000: what
 	// deploy/prometheus.yml takes.
 	Tenants Count `yaml:"tenants" default:"200" max:"2000"`
+}
+
+// NodeLimits bound what all tenants together use of this node. Each may be unlimited. A tenant has limits of its own besides.
+type NodeLimits struct {
+	// Memory for what clients of all tenants have not read yet; what many wait for counts once. When it is full the tenant that holds most pays, until a sixteenth is free: by the client for which most waits, which loses
+	// messages where its channels drop them and else is closed as 4101. A tenant that holds no more than an equal share never pays. Default 256MiB, at least 1MiB. Take about a quarter of the memory that the
+	// process may use, and tell Go's garbage collector of that with GOMEMLIMIT.
+	OutboxPerNode Memory `yaml:"outbox_per_node" default:"256MiB"`
 }
 
 // Broker is the engine.

@@ -5,7 +5,7 @@ import "reflect"
 // LoadTenants reads the tenants of a main file, as [Load] does, or the one tenant whose own file it is: that has an id. Such a file may be called otherwise than its
 // tenant, as an older copy is.
 func LoadTenants(path string) ([]Tenant, []Problem) {
-	data, err := read(path)
+	data, err := readAny(path)
 	if err != nil {
 		return nil, []Problem{unreadable(path, err)}
 	}

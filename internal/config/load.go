@@ -22,11 +22,15 @@ func Load(path string) (*Config, []Problem) { return new(Config).Again(path) }
 
 // Again is [Load] beside a configuration that was loaded before. The files of tenants that have not changed are read, and not decoded again.
 func (c *Config) Again(path string) (*Config, []Problem) {
-	data, err := read(path)
+	data, info, err := read(path)
 	if err != nil {
-		return nil, []Problem{unreadable(path, err)}
+		return nil, []Problem{noMain(path, err)}
 	}
-	return parseBeside(c, path, data)
+	next, problems := parseBeside(c, path, data)
+	if next != nil {
+		next.which = which{info, real(path)}
+	}
+	return next, problems
 }
 
 // Parse is [Load] for a main file that was read already. Its name stands in problems, and its folder is where its relative paths begin.
@@ -40,6 +44,9 @@ func parseBeside(last *Config, name string, data []byte) (*Config, []Problem) {
 		return nil, []Problem{unreadable(name, err)}
 	}
 	c := &Config{Source: Source{file: name, root: root, begin: beginning(nil, root), text: string(data)}}
+	if c.has("id") && !c.has("listen") && !c.has("tenants") && !c.has("tenants_dir") {
+		return nil, []Problem{c.Problem("id", "this is the file of a tenant; name the main file, whose tenants_dir is the folder of this one")}
+	}
 	d := &decoder{Source: c.Source}
 	d.mapping("", root, reflect.ValueOf(c).Elem())
 	if d.full() {
@@ -54,7 +61,6 @@ func parseBeside(last *Config, name string, data []byte) (*Config, []Problem) {
 		c.Tenants, others = c.folder(last)
 	}
 	others = append(others, c.across()...)
-	c.Tenants = firsts(c.Tenants)
 	problems := append(d.problems, others...)
 	slices.SortStableFunc(problems, func(a, b Problem) int { return inOrder(name, a, b) })
 	return c, problems
@@ -87,7 +93,7 @@ func (c *Config) inline() (problems []Problem) {
 func (c *Config) folder(last *Config) (tenants []Tenant, problems []Problem) {
 	entries, err := os.ReadDir(string(c.TenantsDir))
 	if err != nil {
-		return nil, []Problem{c.Problem("tenants_dir", "cannot be read: %v", reason(err))}
+		return nil, []Problem{c.Problem("tenants_dir", "folder %q cannot be read: %v; name a folder with a file for each tenant", c.TenantsDir, reason(err))}
 	}
 	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool {
 		ext := filepath.Ext(e.Name())
@@ -100,14 +106,18 @@ func (c *Config) folder(last *Config) (tenants []Tenant, problems []Problem) {
 	for i := range last.Tenants {
 		known[last.Tenants[i].file] = &last.Tenants[i]
 	}
+	in := real(string(c.TenantsDir))
 	read, faults := make([]Tenant, len(entries)), make([][]Problem, len(entries))
 	var next atomic.Int64
 	var all sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(entries)) {
 		all.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(entries); i = int(next.Add(1)) - 1 {
-				path := filepath.Join(string(c.TenantsDir), entries[i].Name())
-				read[i], faults[i] = tenantFile(path, known[path])
+				path, leads := filepath.Join(string(c.TenantsDir), entries[i].Name()), filepath.Join(in, entries[i].Name())
+				if entries[i].Type()&os.ModeSymlink != 0 { // asking of each file would be a dozen calls of the system
+					leads = real(path)
+				}
+				read[i], faults[i] = tenantFile(path, leads, known[path])
 			}
 		})
 	}
@@ -121,14 +131,16 @@ func (c *Config) folder(last *Config) (tenants []Tenant, problems []Problem) {
 	return tenants, problems
 }
 
-// tenantFile reads the file of the tenant that is called as it is, unless last was read from the same text.
-func tenantFile(path string, last *Tenant) (t Tenant, problems []Problem) {
-	data, err := readOf(path)
+// tenantFile reads the file of the tenant that is called as it is, unless last was read from the same text. Behind links it is the file at leads.
+func tenantFile(path, leads string, last *Tenant) (t Tenant, problems []Problem) {
+	data, info, err := read(path)
 	if err != nil {
 		return t, []Problem{unreadable(path, err)}
 	}
 	if last != nil && last.clean && last.text == string(data) {
-		return *last, nil
+		t = *last
+		t.which = which{info, leads}
+		return t, nil
 	}
 	ext := filepath.Ext(path)
 	id := strings.TrimSuffix(filepath.Base(path), ext)
@@ -136,7 +148,7 @@ func tenantFile(path string, last *Tenant) (t Tenant, problems []Problem) {
 	if err != nil {
 		return t, []Problem{unreadable(path, err)}
 	}
-	t.Source = Source{file: path, root: root, begin: beginning(nil, root)}
+	t.Source = Source{file: path, root: root, begin: beginning(nil, root), which: which{info, leads}}
 	d := &decoder{Source: t.Source}
 	d.mapping("", root, reflect.ValueOf(&t).Elem())
 	if d.full() {
@@ -159,14 +171,4 @@ func sound(tenants []Tenant, problems []Problem) []Tenant {
 		}
 	}
 	return slices.DeleteFunc(tenants, func(t Tenant) bool { return broken[t.prefix] })
-}
-
-// firsts returns the tenants without those whose id an earlier one has, which [Config.across] has told.
-func firsts(tenants []Tenant) []Tenant {
-	known := make(map[string]bool)
-	return slices.DeleteFunc(tenants, func(t Tenant) bool {
-		again := known[t.ID]
-		known[t.ID] = true
-		return again
-	})
 }

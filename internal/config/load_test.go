@@ -73,6 +73,7 @@ func TestDefaults(t *testing.T) {
 	check("listen.client_certificates", c.Listen.ClientCertificates, "none")
 	check("admission", c.Admission, config.Admission{Connections: 5000, ConnectionsPerAddress: 100, ConnectionsPerSecondPerAddress: 50, FailuresPerMinutePerAddress: 60})
 	check("admin.address", c.Admin.Address, "127.0.0.1:8081")
+	check("limits of the node", c.Limits, config.NodeLimits{OutboxPerNode: 256 << 20})
 	check("broker.kind", c.Broker.Kind, "memory")
 	check("drain.delay", time.Duration(c.Drain.Delay), 10*time.Second)
 	check("drain.grace", time.Duration(c.Drain.Grace), 30*time.Second)
@@ -143,7 +144,7 @@ func TestPathsAreRelativeToTheFileTheyStandIn(t *testing.T) {
 		"portcullis.yaml": "listen: {tls: {certificate_file: tls/a.crt, key_file: /etc/b.key}}\ntenants_dir: customers\n",
 		"customers/acme.yaml": "id: acme\nissuers: [{issuer: i, audience: a, jwks_file: ../keys.json}]\n" +
 			"certificates: {authorities_file: ca.pem, revocation_lists: [lists/a.crl, /etc/b.crl]}\n" +
-			"rules: [{name: r, allow: [manage]}]\n",
+			"rules: [{name: r, deny: [manage]}]\n",
 	})
 	c, problems := config.Load(filepath.Join(dir, "portcullis.yaml"))
 	wantProblems(t, problems, "3:15 certificates: no client will be asked for one")
@@ -163,7 +164,7 @@ func TestPathsAreRelativeToTheFileTheyStandIn(t *testing.T) {
 }
 
 func TestTheTenantsFolder(t *testing.T) {
-	const rest = "issuers: [{issuer: i, audience: %s, jwks_file: k}]\nrules: [{name: r, allow: [manage]}]\n"
+	const rest = "issuers: [{issuer: i, audience: %s, jwks_file: k}]\nrules: [{name: r, deny: [manage]}]\n"
 	tenant := func(id string) string { return "id: " + id + "\n" + fmt.Sprintf(rest, id) }
 	dir := folder(t, map[string]string{
 		"portcullis.yaml":    listen + "tenants_dir: tenants\n",
@@ -192,14 +193,14 @@ func TestAFolderWithoutTenants(t *testing.T) {
 	_, problems := config.Load(filepath.Join(dir, "portcullis.yaml"))
 	wantProblems(t, problems, "2:14 tenants_dir: holds no tenant; put a file like acme.yaml into it")
 	_, problems = config.Parse(filepath.Join(dir, "nowhere", "portcullis.yaml"), []byte(listen+"tenants_dir: tenants\n"))
-	wantProblems(t, problems, "2:14 tenants_dir: cannot be read: no such file or directory")
+	wantProblems(t, problems, "2:14 tenants_dir: cannot be read: no such file or directory; name a folder with a file for each tenant")
 }
 
 func TestFilesThatAreNoConfiguration(t *testing.T) {
 	dir := folder(t, map[string]string{"big.yaml": "#" + strings.Repeat("x", 1<<20)})
 	for name, want := range map[string]string{
-		"missing.yaml": "1:1: cannot be read: no such file or directory",
-		".":            "1:1: cannot be read: is a directory",
+		"missing.yaml": "1:1: cannot be read: no such file or directory; name the main file of a configuration, such as config init writes",
+		".":            "1:1: cannot be read: is a directory; name the main file in it",
 		"big.yaml":     "1:1: cannot be read: it has more than 1MiB",
 	} {
 		c, problems := config.Load(filepath.Join(dir, name))
@@ -207,6 +208,37 @@ func TestFilesThatAreNoConfiguration(t *testing.T) {
 		if c != nil {
 			t.Errorf("%s: got a configuration", name)
 		}
+	}
+}
+
+// Who names a tenant's file where the main one is asked for has made one mistake, and not one with each key.
+func TestATenantsFileInThePlaceOfTheMainOne(t *testing.T) {
+	c, problems := config.Parse("acme.yaml", []byte("id: acme\nissuers: [{issuer: i, audience: a}]\nrules: []\n"))
+	wantProblems(t, problems, "1:5 id: this is the file of a tenant; name the main file, whose tenants_dir is the folder of this one")
+	if c != nil {
+		t.Error("got a configuration")
+	}
+	// A key too many in a main file is what it was.
+	_, problems = config.Parse("portcullis.yaml", []byte("id: acme\n"+listen+acme))
+	wantProblems(t, problems, `1:1 id: unknown key "id"`)
+}
+
+// A tenant that cannot be beside another is left out, as one with an error of its own is.
+func TestWhatIsWrongBetweenTenantsLeavesTheSecondOut(t *testing.T) {
+	second := strings.TrimPrefix(acme, "tenants:\n")
+	for name, file := range map[string]string{
+		"one id":                  strings.Replace(second, "audience: a", "audience: b", 1),
+		"one issuer and audience": strings.Replace(second, "id: acme", "id: globex", 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, problems := config.Parse("portcullis.yaml", []byte(listen+acme+file))
+			if len(problems) != 1 {
+				t.Errorf("got %v, want one problem", problems)
+			}
+			if len(c.Tenants) != 1 || c.Tenants[0].ID != "acme" || c.Tenants[0].Issuers[0].Audience != "a" {
+				t.Errorf("got %d tenants, want the first alone", len(c.Tenants))
+			}
+		})
 	}
 }
 
@@ -223,7 +255,7 @@ tenants:
   limits: {connections: 0}
 - id: sound
   issuers: [{issuer: i, audience: a, jwks_file: k}]
-  rules: [{name: r, allow: [manage]}]
+  rules: [{name: r, allow: [manage], for: {users: [ana]}}]
 `))
 	wantProblems(t, problems,
 		`2:3 listen.adress: unknown key "adress"; did you mean "address"?`,

@@ -23,6 +23,18 @@ type Rule struct {
 	Unless *Match `yaml:"unless"`
 }
 
+// Choice subscribes users to channels. It applies where for matches, everybody without one, and unless does not.
+type Choice struct {
+	// Channels by name, in which {user}, {tenant} and {claim.NAME} stand for one segment of the user's own, like user:{user}:inbox. Of a user who has no such value the channel is left out. * and ** are for rules.
+	Channels []string `yaml:"channels" required:"true" min:"1"`
+
+	// Whom it is for, read as in rules. Without it the choice is for everybody.
+	For *Match `yaml:"for"`
+
+	// Whom it spares, read like for.
+	Unless *Match `yaml:"unless"`
+}
+
 // Match describes users. Of a list one entry is enough; all keys that are given must match.
 type Match struct {
 	// Users by name.

@@ -3,11 +3,13 @@ package config
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strings"
+
+	"portcullis/internal/config/regular"
 )
 
 // The shortest and longest secret. Below the first it can be guessed; above the second it is the wrong file.
@@ -27,17 +29,12 @@ type Secret struct {
 
 // ReadSecret reads the one line of a secret's file. Its errors name the file and never what is in it.
 func ReadSecret(file File) (Secret, error) {
-	f, err := os.Open(string(file))
-	if err != nil {
-		return Secret{}, fmt.Errorf("read secret: %s: %w; name a file that the gateway may read", file, reason(err))
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxSecret+3))
-	if err != nil {
+	data, _, err := regular.Read(string(file), maxSecret+2)
+	if _, large := errors.AsType[regular.TooLarge](err); err != nil && !large { // its length is told below
 		return Secret{}, fmt.Errorf("read secret: %s: %w; name a file that the gateway may read", file, reason(err))
 	}
 	text := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
-	if len(text) < minSecret || len(text) > maxSecret {
+	if err != nil || len(text) < minSecret || len(text) > maxSecret {
 		return Secret{}, fmt.Errorf("read secret: %s must hold one line of %d to %d characters, like 32 random bytes in hex",
 			file, minSecret, maxSecret)
 	}

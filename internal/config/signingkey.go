@@ -4,8 +4,10 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"strings"
 )
@@ -16,10 +18,13 @@ const signingPrefix = "whsec_"
 // SigningKey signs, and like a [Secret] cannot print itself. The zero SigningKey is none.
 type SigningKey struct{ key *string }
 
-// ReadSigningKey reads the one line of a secret's file. Its errors name the file and never what is in it.
+// ReadSigningKey reads the one line of a secret's file. Its errors name the file and never what is in it, nor a secret that stands where a file is to be named.
 func ReadSigningKey(file File) (SigningKey, error) {
 	secret, err := ReadSecret(file)
-	if err != nil {
+	switch {
+	case err != nil && errors.Is(err, fs.ErrNotExist) && strings.Contains(string(file), signingPrefix):
+		return SigningKey{}, errors.New("read secret: there is no such file, and its name looks like the secret itself, which many may read here; make another secret, write it into a file, and name that")
+	case err != nil:
 		return SigningKey{}, err
 	}
 	encoded, ok := strings.CutPrefix(*secret.text, signingPrefix)

@@ -18,6 +18,8 @@ type Source struct {
 	root   ast.Node
 	begin  place
 
+	which which // unknown of what was not read from a file of its own
+
 	// Of a tenant's file, whose tree is let go: it is fifty times as large as the text, and a place is rarely asked for.
 	text  string
 	clean bool // nothing was wrong with it

@@ -24,6 +24,10 @@ type Tenant struct {
 	// merged. Without it no channel keeps anything.
 	Channels []Channel `yaml:"channels" min:"1"`
 
+	// The channels that users are subscribed to when they connect, without asking: in their welcome, or by a frame subscribed when a change of this list, of the rules or of their credential comes later. It
+	// gives no right: a rule must allow them to subscribe. Each counts as a subscription of the connection. At most 100 channels in all. Without it nobody is.
+	Subscribe []Choice `yaml:"subscribe" min:"1"`
+
 	// Who may do what. Nothing is allowed that no rule allows; deny wins over allow, whatever the order.
 	Rules []Rule `yaml:"rules"`
 
@@ -172,11 +176,12 @@ type Limits struct {
 	// Bytes that one connection may send. Default 1MiB.
 	BytesPerSecondPerConnection ByteLimit `yaml:"bytes_per_second_per_connection" default:"1MiB"`
 
-	// Memory for what clients have not read yet; what many wait for counts once. When it is full those are closed as 4101 for whom most waits, until there is
-	// room. Default 64MiB, at least 1MiB, which one slow client may use: so one tenant's slow readers cannot use up the node.
+	// Memory for what clients have not read yet; what many wait for counts once. When it is full those lose for whom most waits, until there is
+	// room: messages of channels that drop them, else the connection, as 4101. Default 64MiB, at least 1MiB, which one slow client may use: so one tenant's slow readers cannot use up
+	// what the node has for all, limits.outbox_per_node of the main file.
 	Outbox ByteLimit `yaml:"outbox" default:"64MiB"`
 
-	// Memory for what its channels keep, 280 bytes for each message beside its payload, with the engine in memory. When it is full the oldest messages go, of whatever channel. Default 64MiB.
-	// An idempotency key takes about 100 bytes more, for five minutes.
+	// Memory for what its channels keep, 280 bytes for each message beside its payload and its user's name, and 400 for each channel that keeps any, with the engine in memory. When it is full the oldest messages go, of whatever channel. Default 64MiB.
+	// An idempotency key takes about 100 bytes more, for five minutes; all of them as much as this limit at most, and a publication whose key would be more is refused.
 	History ByteLimit `yaml:"history" default:"64MiB"`
 }

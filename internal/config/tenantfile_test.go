@@ -12,7 +12,7 @@ import (
 func TestProblemsOfATenant(t *testing.T) {
 	const (
 		issuers = "issuers: [{issuer: i, audience: a, jwks_file: k}]\n"
-		rules   = "rules: [{name: r, allow: [manage]}]\n"
+		rules   = "rules: [{name: r, deny: [manage]}]\n"
 		rest    = "id: acme\n" + rules
 	)
 	tests := []struct {
@@ -25,7 +25,7 @@ func TestProblemsOfATenant(t *testing.T) {
 		{"another tenant's file", "id: globex\n" + issuers + rules, []string{`1:5 id: "globex" is not the name of its file; call the file globex.yaml, or the tenant "acme"`}},
 		{"no setting in the list", rest + issuers + "channels: []\n", []string{"4:11 channels: is an empty list"}},
 		{"a setting of no channel", rest + issuers + "channels: [{history: {messages: 1}}]\n", []string{"4:12 channels[0].match: is missing"}},
-		{"a setting that sets nothing", rest + issuers + "channels: [{match: a}]\n", []string{"4:12 channels[0]: sets nothing; give it history or presence, or remove it"}},
+		{"a setting that sets nothing", rest + issuers + "channels: [{match: a}]\n", []string{"4:12 channels[0]: sets nothing; give it history, presence or slow_reader, or remove it"}},
 		{"members that nobody can ask for", rest + issuers + "channels: [{match: a, presence: false, presence_members: 5}]\n", []string{
 			"4:58 channels[0].presence_members: counts only with presence: true; set that too, or remove it"}},
 		{"history without messages", rest + issuers + "channels: [{match: a, history: {ttl: 1h}}]\n", []string{"4:32 channels[0].history.messages: is missing"}},
@@ -36,6 +36,11 @@ func TestProblemsOfATenant(t *testing.T) {
 		{"history of no time", rest + issuers + "channels: [{match: a, history: {messages: 1, ttl: 0s}}]\n", []string{"4:51 channels[0].history.ttl: 0s is less than 1s"}},
 		{"history of too long a time", rest + issuers + "channels: [{match: a, history: {messages: 1, ttl: 721h}}]\n", []string{"4:51 channels[0].history.ttl: 721h is more than 720h"}},
 		{"a setting that is not built", rest + issuers + "channels: [{match: a, history: {messages: 1}, encryption: required}]\n", []string{`4:47 channels[0].encryption: unknown key "encryption"`}},
+		{"no choice in the list", rest + issuers + "subscribe: []\n", []string{"4:12 subscribe: is an empty list"}},
+		{"a choice of no channels", rest + issuers + "subscribe: [{for: {roles: [a]}}]\n", []string{"4:13 subscribe[0].channels: is missing"}},
+		{"a choice for whoever says nothing", rest + issuers + "subscribe: [{channels: [a], for: {}}]\n", []string{"4:34 subscribe[0].for: matches everybody, because it says nothing"}},
+		{"a choice with a right of its own", rest + issuers + "subscribe: [{channels: [a], allow: [subscribe]}]\n", []string{`4:29 subscribe[0].allow: unknown key "allow"`}},
+		{"too many choices", rest + issuers + "subscribe: [{channels: [" + strings.Repeat("a, ", 100) + "a]}]\n", []string{"4:12 subscribe: 101 channels are more than 100"}},
 		{"nobody can come in", rest, []string{"1:1: nobody can come in; give issuers, certificates or both"}},
 		{"nothing is allowed", "id: acme\n" + issuers, []string{"1:1 rules: there are none, so that nobody may do anything"}},
 
@@ -137,7 +142,7 @@ func TestProblemsOfATenant(t *testing.T) {
 		{"no bytes at all", "limits: {bytes_per_second_per_connection: 0}\n" + issuers + rest, []string{`1:43 limits.bytes_per_second_per_connection: "0" is no limit`}},
 
 		// Rules.
-		{"a rule without a name", "rules: [{allow: [manage]}]\nid: acme\n" + issuers, []string{"1:9 rules[0].name: is missing"}},
+		{"a rule without a name", "rules: [{deny: [manage]}]\nid: acme\n" + issuers, []string{"1:9 rules[0].name: is missing"}},
 		{"a rule that does nothing", "rules: [{name: r, channels: [a]}]\nid: acme\n" + issuers, []string{"1:9 rules[0]: does nothing; give it allow or deny"}},
 		{"an action that is none", "rules: [{name: r, allow: [publsh], channels: [a]}]\nid: acme\n" + issuers, []string{`1:27 rules[0].allow[0]: did you mean "publish"?`}},
 		{"an action that is a channel", "rules: [{name: r, allow: ['*'], channels: [a]}]\nid: acme\n" + issuers, []string{
@@ -146,8 +151,8 @@ func TestProblemsOfATenant(t *testing.T) {
 			`1:40 rules[0].deny: excludes allow; write two rules`}},
 		{"no channels", "rules: [{name: r, allow: [echo]}]\nid: acme\n" + issuers, []string{"1:9 rules[0].channels: is missing"}},
 		{"manage among others", "rules: [{name: r, allow: [echo, manage], channels: [a]}]\nid: acme\n" + issuers, []string{"1:9 rules[0]: mixes manage"}},
-		{"channels for manage", "rules: [{name: r, allow: [manage], channels: [a]}]\nid: acme\n" + issuers, []string{"1:46 rules[0].channels: manage is about the tenant"}},
-		{"a name twice", "rules:\n- {name: r, allow: [manage]}\n- {name: r, deny: [manage]}\nid: acme\n" + issuers, []string{`3:10 rules[1].name: "r" is the name of rules[0] too`}},
+		{"channels for manage", "rules: [{name: r, deny: [manage], channels: [a]}]\nid: acme\n" + issuers, []string{"1:45 rules[0].channels: manage is about the tenant"}},
+		{"a name twice", "rules:\n- {name: r, deny: [manage]}\n- {name: r, deny: [manage]}\nid: acme\n" + issuers, []string{`3:10 rules[1].name: "r" is the name of rules[0] too`}},
 		{"for nobody in particular", "rules: [{name: r, allow: [manage], for: {}}]\nid: acme\n" + issuers, []string{"1:41 rules[0].for: matches everybody, because it says nothing"}},
 		{"unless everybody", "rules: [{name: r, allow: [manage], unless: {}}]\nid: acme\n" + issuers, []string{"1:44 rules[0].unless: matches everybody"}},
 		{"for no role", "rules: [{name: r, allow: [manage], for: {roles: []}}]\nid: acme\n" + issuers, []string{"1:49 rules[0].for.roles: is an empty list"}},
@@ -164,7 +169,7 @@ func TestProblemsOfATenant(t *testing.T) {
 		{"a test of somebody without a name", rest + issuers + "tests: [{as: {roles: [a]}, allow: [manage]}]\n", []string{"4:14 tests[0].as.user: is missing"}},
 		{"a candidate without rules", rest + issuers + "candidate: {tests: [{as: {user: u}, deny: [manage]}]}\n", []string{"4:12 candidate.rules: is missing"}},
 		{"a candidate's rule that does nothing", rest + issuers + "candidate: {rules: [{name: s, channels: [a]}]}\n", []string{"4:21 candidate.rules[0]: does nothing; give it allow or deny"}},
-		{"a candidate's name twice", rest + issuers + "candidate:\n  rules:\n  - {name: r, allow: [manage]}\n  - {name: r, deny: [manage]}\n", []string{
+		{"a candidate's name twice", rest + issuers + "candidate:\n  rules:\n  - {name: r, deny: [manage]}\n  - {name: r, deny: [manage]}\n", []string{
 			`7:12 candidate.rules[1].name: "r" is the name of rules[0] too`}},
 		{"a candidate's test that asks nothing", rest + issuers + "candidate: {rules: [], tests: [{as: {user: u}}]}\n", []string{"4:32 candidate.tests[0]: asks nothing; give it allow or deny"}},
 		{"a candidate of a candidate", rest + issuers + "candidate: {rules: [], candidate: {rules: []}}\n", []string{`4:24 candidate.candidate: unknown key "candidate"`}},

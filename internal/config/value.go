@@ -125,13 +125,7 @@ var units = []struct {
 // UnmarshalText reads whole bytes or a binary unit. Decimal units are refused: who writes KB means sometimes 1000 and sometimes 1024.
 func (z *Size) UnmarshalText(text []byte) error {
 	s := string(text)
-	number, factor := s, 1
-	for _, u := range units {
-		if cut, ok := strings.CutSuffix(s, u.name); ok {
-			number, factor = cut, u.bytes
-		}
-	}
-	n, ok := count(number)
+	n, factor, ok := amount(s)
 	if !ok || n > math.MaxInt32/factor {
 		return fmt.Errorf(`%q is no size; write whole bytes or a binary unit below 2GiB, like 65536, "64KiB" or "1MiB"`, s)
 	}
@@ -139,14 +133,28 @@ func (z *Size) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String writes the size in the largest unit that divides it.
-func (z Size) String() string {
+// amount reads how many there are of a unit, and how many bytes that has.
+func amount(s string) (n, factor int, ok bool) {
+	number, factor := s, 1
 	for _, u := range units {
-		if z != 0 && int(z)%u.bytes == 0 {
-			return strconv.Itoa(int(z)/u.bytes) + u.name
+		if cut, ok := strings.CutSuffix(s, u.name); ok {
+			number, factor = cut, u.bytes
 		}
 	}
-	return strconv.Itoa(int(z))
+	n, ok = count(number)
+	return n, factor, ok
+}
+
+// String writes the size in the largest unit that divides it.
+func (z Size) String() string { return inUnits(int64(z)) }
+
+func inUnits(bytes int64) string {
+	for _, u := range units {
+		if unit := int64(u.bytes); bytes != 0 && bytes%unit == 0 {
+			return strconv.FormatInt(bytes/unit, 10) + u.name
+		}
+	}
+	return strconv.FormatInt(bytes, 10)
 }
 
 // Unlimited is the value of a limit that a file calls unlimited.
@@ -212,6 +220,32 @@ func (l *ByteLimit) UnmarshalText(text []byte) error {
 	}
 	*l = ByteLimit(size)
 	return nil
+}
+
+// Memory is how many bytes a node may use, which may be more than a [Size], or the word unlimited, which is [Unlimited].
+type Memory int64
+
+// UnmarshalText reads whole bytes or a binary unit, at least one byte, or unlimited.
+func (m *Memory) UnmarshalText(text []byte) error {
+	s := string(text)
+	if s == "unlimited" {
+		*m = Unlimited
+		return nil
+	}
+	n, factor, ok := amount(s)
+	if !ok || n < 1 {
+		return fmt.Errorf(`%q is no memory; write whole bytes or a binary unit, like "256MiB" or "4GiB", or unlimited`, s)
+	}
+	*m = Memory(int64(n) * int64(factor))
+	return nil
+}
+
+// String writes the memory as an operator would.
+func (m Memory) String() string {
+	if m == Unlimited {
+		return "unlimited"
+	}
+	return inUnits(int64(m))
 }
 
 // count reads a whole number without a sign, underscores or another base.

@@ -52,6 +52,14 @@ func TestValues(t *testing.T) {
 		{new(config.ByteLimit), "unlimited", config.Unlimited},
 		{new(config.ByteLimit), "0KiB", nil},
 		{new(config.ByteLimit), "many", nil},
+		{new(config.Memory), "1", int64(1)},
+		{new(config.Memory), "256MiB", int64(256 << 20)},
+		{new(config.Memory), "1024GiB", int64(1 << 40)},
+		{new(config.Memory), "unlimited", int64(config.Unlimited)},
+		{new(config.Memory), "0", nil},
+		{new(config.Memory), "1TiB", nil},
+		{new(config.Memory), "25%", nil},
+		{new(config.Memory), "-1MiB", nil},
 	}
 	for _, tt := range tests {
 		t.Run(fmt.Sprintf("%T %s", tt.into, tt.text), func(t *testing.T) {
@@ -72,6 +80,8 @@ func TestValues(t *testing.T) {
 				got = int(*v)
 			case *config.ByteLimit:
 				got = int(*v)
+			case *config.Memory:
+				got = int64(*v)
 			case *config.Count:
 				got = int(*v)
 			}
@@ -93,6 +103,8 @@ func TestValuesPrintAsTheyAreWritten(t *testing.T) {
 		config.Size(65536).String():                  "64KiB",
 		config.Size(3 << 30).String():                "3GiB",
 		config.Size(100).String():                    "100",
+		config.Memory(8 << 30).String():              "8GiB",
+		config.Memory(config.Unlimited).String():     "unlimited",
 		config.Size(0).String():                      "0",
 	} {
 		if got != want {

@@ -13,7 +13,7 @@ import (
 // Every way to get a webhook wrong.
 func TestProblemsOfAWebhook(t *testing.T) {
 	const (
-		tenant = "id: acme\nissuers: [{issuer: i, audience: a, jwks_file: k}]\nrules: [{name: r, allow: [manage]}]\nwebhooks:\n"
+		tenant = "id: acme\nissuers: [{issuer: i, audience: a, jwks_file: k}]\nrules: [{name: r, deny: [manage]}]\nwebhooks:\n"
 		url    = "url: https://b.example/h"
 		events = "events: [connection.opened, message.published]"
 		secret = "secret_file: s"
@@ -37,7 +37,12 @@ func TestProblemsOfAWebhook(t *testing.T) {
 		{"no scheme", hook("url: b.example/h", events, secret), "webhooks[0].url: is no address of a receiver"},
 		{"no host", hook("url: 'https:///h'", events, secret), "webhooks[0].url: is no address of a receiver"},
 		{"a password", hook("url: https://u:hunter2@b.example/h", events, secret), `webhooks[0].url: holds a user or password for "b.example"`},
+		{"no port", hook("url: 'https://b.example:99999/h'", events, secret), `webhooks[0].url: "https://b.example:99999/h" has no port between 1 and 65535`},
+		{"port 0", hook("url: 'https://b.example:0/h'", events, secret), `webhooks[0].url: "https://b.example:0/h" has no port`},
 		{"a fragment", hook("url: 'https://b.example/h#x'", events, secret), `webhooks[0].url: "https://b.example/h" has a fragment`},
+		{"plain http to the metadata of a cloud", hook("url: http://169.254.169.254/latest", events, secret), `webhooks[0].url: "http://169.254.169.254/latest" must be https`},
+		{"plain http to all addresses of this machine", hook("url: http://0.0.0.0:8081/", events, secret), `webhooks[0].url: "http://0.0.0.0:8081/" must be https`},
+		{"plain http to a name like this machine's", hook("url: http://localhost.evil.example/", events, secret), `webhooks[0].url: "http://localhost.evil.example/" must be https`},
 		{"a query over plain http", hook("url: 'http://b.example/h?key=hunter2'", events, secret), `webhooks[0].url: "http://b.example/h" must be https`},
 		{"one address twice", hook(url, events, secret) + hook(url, events, secret), "webhooks[1].url: is the address of webhooks[0] too"},
 		{"channels of connections", hook(url, secret, "events: [connection.opened]", "channels: ['room:*']"), "webhooks[0].channels: narrows nothing"},
@@ -97,5 +102,18 @@ func TestASigningKeyThatIsNone(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), filepath.Join(dir, "s")) || len(text) > 20 && strings.Contains(err.Error(), text[10:]) {
 			t.Errorf("%s: got %v, want an error that names the file and not what is in it", name, err)
 		}
+	}
+}
+
+// Somebody writes the secret where its file is to be named. What is said of it has the mistake and the remedy, and not the secret.
+func TestASigningKeyInThePlaceOfItsFile(t *testing.T) {
+	text := "whsec_" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("\xfb\xff", 16))) // with slashes in it
+	dir := folder(t, map[string]string{"whsec_of_acme": "too short to be one\n"})
+	_, err := config.ReadSigningKey(config.File(filepath.Join(dir, text)))
+	if err == nil || strings.Contains(err.Error(), text[10:20]) || !strings.Contains(err.Error(), "looks like the secret itself") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := config.ReadSigningKey(config.File(filepath.Join(dir, "whsec_of_acme"))); err == nil || !strings.Contains(err.Error(), "whsec_of_acme must hold") {
+		t.Errorf("a file of such a name: got %v, want what it must hold", err)
 	}
 }

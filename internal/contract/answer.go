@@ -142,12 +142,3 @@ func (d *Document) value(at string, a *Answer, codes []string) error {
 	}
 	return nil
 }
-
-// Fits validates a value against the schema at a JSON pointer.
-func (d *Document) Fits(pointer string, v any) error {
-	s, err := d.schema(pointer)
-	if err != nil {
-		return err
-	}
-	return s.Validate(v)
-}

@@ -1,31 +1,19 @@
-// Package contract holds what the gateway answers against its document, api/openapi.yaml. It is for tests alone.
+// Package contract holds what the gateway says against its documents: what it answers over HTTP against api/openapi.yaml, and its frames against
+// api/asyncapi.yaml. It is for tests alone.
 package contract
 
 import (
-	"bytes"
-	"fmt"
 	"slices"
 	"strings"
-	"sync"
-
-	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"portcullis/api"
 )
 
-// Document is the contract with its schemas. It is safe for concurrent use.
+// Document is api/openapi.yaml with its schemas. It is safe for concurrent use.
 type Document struct {
-	// Set by New, then read-only.
-	root     object
-	paths    []path
-	compiler *jsonschema.Compiler
-
-	// Guarded by mu.
-	mu      sync.Mutex
-	schemas map[string]*jsonschema.Schema // compiled, by where they stand
+	*tree
+	paths []path
 }
-
-type object = map[string]any
 
 // path is one of the document's, as its segments.
 type path struct {
@@ -33,19 +21,16 @@ type path struct {
 	segments []string
 }
 
-// file is how schemas name the document.
-const file = "openapi.json"
-
 // New reads the document.
 func New() (*Document, error) {
-	root, err := jsonschema.UnmarshalJSON(bytes.NewReader(api.OpenAPI()))
+	root, err := read(api.OpenAPI())
 	if err != nil {
-		return nil, fmt.Errorf("read the contract: %w", err)
+		return nil, err
 	}
-	d := &Document{root: root.(object), compiler: jsonschema.NewCompiler(), schemas: make(map[string]*jsonschema.Schema)}
 	shut(root)
-	if err := d.compiler.AddResource(file, root); err != nil {
-		return nil, fmt.Errorf("read the contract: %w", err)
+	d := &Document{}
+	if d.tree, err = planted(root); err != nil {
+		return nil, err
 	}
 	for template := range d.object("/paths") {
 		d.paths = append(d.paths, path{template, strings.Split(template, "/")})
@@ -109,41 +94,4 @@ func (p path) matches(segments []string) bool {
 	return slices.EqualFunc(p.segments, segments, func(want, got string) bool {
 		return want == got || strings.HasPrefix(want, "{")
 	})
-}
-
-// object returns the object at a JSON pointer, nil where there is none. A reference leads on to what it names.
-func (d *Document) object(pointer string) object {
-	o, _ := d.find(pointer)
-	return o
-}
-
-// find returns the object at a JSON pointer, and where it stands when references were followed.
-func (d *Document) find(pointer string) (o object, at string) {
-	o = d.root
-	for name := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
-		o, _ = o[strings.NewReplacer("~1", "/", "~0", "~").Replace(name)].(object)
-		at += "/" + name
-		if ref, ok := o["$ref"].(string); ok {
-			o, at = d.find(strings.TrimPrefix(ref, "#"))
-		}
-	}
-	return o, at
-}
-
-// escaped is a name as a JSON pointer has it (RFC 6901).
-func escaped(name string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(name) }
-
-// schema compiles what stands at a pointer, once.
-func (d *Document) schema(pointer string) (*jsonschema.Schema, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if s := d.schemas[pointer]; s != nil {
-		return s, nil
-	}
-	s, err := d.compiler.Compile(file + "#" + pointer)
-	if err != nil {
-		return nil, fmt.Errorf("the schema at %s: %w", pointer, err)
-	}
-	d.schemas[pointer] = s
-	return s, nil
 }

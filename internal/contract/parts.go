@@ -44,6 +44,27 @@ type Example struct {
 	Value  any
 }
 
+// Asked is a body that the document shows for a request.
+type Asked struct {
+	Operation, Media string
+	Value            any
+}
+
+// Requests are the examples of what is sent.
+func (d *Document) Requests() (all []Asked) {
+	for _, operation := range d.Operations() {
+		method, template, _ := strings.Cut(operation, " ")
+		at := "/paths/" + escaped(template) + "/" + strings.ToLower(method) + "/requestBody/content"
+		for media := range d.object(at) {
+			body, here := d.find(at + "/" + escaped(media))
+			for _, e := range examplesOf(here, body) {
+				all = append(all, Asked{operation, media, e.Value})
+			}
+		}
+	}
+	return all
+}
+
 // Examples are those of every body, in requests and responses.
 func (d *Document) Examples() (all []Example) {
 	var walk func(at string, v any)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -48,6 +49,16 @@ func TestTheGatewayServesUntilItIsInterrupted(t *testing.T) {
 		}
 		if left := time.Until(conn.Welcome().Expires); tt.user == demoUser && left < 11*time.Hour {
 			t.Errorf("%s: the demo user's token is good for %v, want as long as a day's work", tt.name, left)
+		}
+	}
+	for origin, want := range map[string]string{"http://localhost:3000": "", "http://localhost:5173": "", "http://localhost:3001": "origin_refused", "https://evil.example": "origin_refused"} {
+		conn, err := client.Dial(t.Context(), client.Options{URL: s.PlainURL, Token: func(context.Context) (string, error) { return minted, nil }, Header: http.Header{"Origin": {origin}}})
+		refused, is := errors.AsType[*client.RefusedError](err)
+		if is != (want != "") || is && refused.Code != want || !is && err != nil {
+			t.Errorf("a page of %s: got %v, want %q", origin, err, want)
+		}
+		if err == nil {
+			conn.Close()
 		}
 	}
 	if answer, err := http.Get(s.AdminURL + "/metrics"); err != nil || answer.StatusCode != http.StatusOK {

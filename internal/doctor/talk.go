@@ -1,23 +1,32 @@
 package doctor
 
 import (
+	"context"
 	"time"
 
+	"portcullis/internal/broker"
 	"portcullis/internal/hub"
 	"portcullis/internal/wire"
 )
 
+// publisher is a member, or a speaker.
+type publisher interface {
+	Publish(ctx context.Context, name string, p hub.Publication) (broker.Receipt, *wire.Fault)
+}
+
 // says publishes a new marker for s.
-func (v *visit) says(s *side) (marker string, fault *wire.Fault) {
-	marker = "doctor-" + word()
+func (v *visit) says(s *side) (marker string, fault *wire.Fault) { return v.saysBy(s, s.member) }
+
+func (v *visit) saysBy(s *side, by publisher) (marker string, fault *wire.Fault) {
+	marker = newMarker()
 	v.spoken = append(v.spoken, utterance{marker, s, v.result})
-	_, fault = s.member.Publish(v.ctx, s.name, hub.Publication{Data: []byte(`"` + marker + `"`)})
+	_, fault = by.Publish(v.ctx, s.name, hub.Publication{Data: []byte(`"` + marker + `"`)})
 	return marker, fault
 }
 
 // published says something that nobody needs to know, and returns the answer.
-func published(v *visit, m Member, name string) *wire.Fault {
-	_, fault := m.Publish(v.ctx, name, hub.Publication{Data: []byte("0")})
+func published(v *visit, by publisher, name string) *wire.Fault {
+	_, fault := by.Publish(v.ctx, name, hub.Publication{Data: []byte("0")})
 	return fault
 }
 
@@ -44,8 +53,8 @@ func (v *visit) patience() time.Duration {
 	return 50 * time.Millisecond
 }
 
-// hearsItself lets s publish and wait for it: whatever was on its way before has come, and the silence around it means something.
-func (v *visit) hearsItself(s *side) bool {
+// hearsItself lets s publish a marker and wait for it: whatever was on its way before has come, and the silence around it means something.
+func (v *visit) hearsItself(s *side) (marker string, ok bool) {
 	marker, fault := v.says(s)
 	switch {
 	case fault != nil:
@@ -53,9 +62,9 @@ func (v *visit) hearsItself(s *side) bool {
 	case !s.ear.hears(v.ctx, marker, v.patience()):
 		v.unproven("%s: a user did not hear what they said themselves on %s", s.tenant.ID, s.name)
 	default:
-		return true
+		return marker, true
 	}
-	return false
+	return marker, false
 }
 
 // publish tries the wall of that name. What was heard by whom is looked at by overhear.
@@ -84,7 +93,7 @@ func echo(v *visit) {
 	if fault := v.from.member.Echo(v.from.name); fault != nil {
 		v.unproven("%s: echo on %s was answered %s", v.from.tenant.ID, v.from.name, fault.Code)
 	}
-	if v.hearsItself(v.to) && v.to.ear.count() != before+1 {
+	if _, ok := v.hearsItself(v.to); ok && v.to.ear.count() != before+1 {
 		v.broken("%s heard more than their own when a user of %s echoed on %s", v.to.tenant.ID, v.from.tenant.ID, v.to.name)
 	}
 }
@@ -102,11 +111,12 @@ func subscribe(v *visit) {
 		v.broken("%s: subscribe to %s, where a user of %s is, was answered %s", v.from.tenant.ID, v.from.name, v.to.tenant.ID, fault.Code)
 		return
 	}
-	if !v.hearsItself(v.to) || !v.hearsItself(v.from) {
-		leave()
+	_, theirs := v.hearsItself(v.to)
+	_, ours := v.hearsItself(v.from)
+	leave()
+	if !theirs || !ours {
 		return
 	}
-	leave()
 	marker, fault := v.says(v.to)
 	if fault != nil {
 		v.unproven("%s: publish on %s was answered %s", v.to.tenant.ID, v.to.name, fault.Code)

@@ -29,8 +29,28 @@ var Walls = []Wall{
 		Must: "one's own is heard and nothing else; the other's subscription stays", each: subscribe,
 	},
 	{
-		Name: "history", Tries: "read what another tenant's channel of the same name keeps, below the rules",
+		Name: "backends", Tries: "publish over HTTP on a name that another tenant's user hears, and with an idempotency key that they used",
+		Must: "the other hears their own, and nothing of it; the key is a new one", each: backends,
+	},
+	{
+		Name: "history", Tries: "read what another tenant's channel of the same name keeps, continue there from its position, and look into the engine",
 		Must: "nothing is there", each: history,
+	},
+	{
+		Name: "purge", Tries: "purge a name on which another tenant keeps history",
+		Must: "one's own is forgotten, and the other's stays", each: purge,
+	},
+	{
+		Name: "presence", Tries: "ask who is on a name where another tenant's user is, and hear who comes",
+		Must: "one's own are there, and nobody else", each: presence,
+	},
+	{
+		Name: "channels", Tries: "list the channels of a tenant while another tenant's user hears a name",
+		Must: "the name is not among them", each: channels,
+	},
+	{
+		Name: "manage", Tries: "list, show, subscribe, unsubscribe and disconnect another tenant's connection, of users who do not exist, and look for one of those who do",
+		Must: "it is not there, and nothing happens to it", each: manage,
 	},
 	{
 		Name: "revoke", Tries: "revoke a user, token, session, key and certificate that another tenant's user has too, and lift it from there",
@@ -54,7 +74,7 @@ var Walls = []Wall{
 	},
 	{
 		Name: "snapshot", Tries: "look at what the tenants of the running configuration hold",
-		Must: "no two share rules or an account", once: snapshot,
+		Must: "no two share rules, an account, or what is set and chosen of channels", once: snapshot,
 	},
 	{
 		Name: "metrics", Tries: "read /metrics and /metrics/tenants",

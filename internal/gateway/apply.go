@@ -45,11 +45,22 @@ func (g *Gateway) Apply(ctx context.Context) (Applied, error) {
 		losses.Add(int64(lost[i].Len()))
 	})
 	each(len(all), func(i int) { all[i].Tell(lost[i]) })
+	g.gain(all, lost)
 	a := Applied{Connections: len(all), Ended: int(ended.Load()), Lost: int(losses.Load()), Took: time.Since(start)}
 	g.config.Log.LogAttrs(ctx, slog.LevelInfo, "policy applied",
 		slog.String("event", "policy.applied"), slog.Int("connections", a.Connections), slog.Int("ended", a.Ended),
 		slog.Int("subscriptions_lost", a.Lost), slog.Float64("duration_ms", float64(a.Took.Microseconds())/1000))
 	return a, nil
+}
+
+// gainBy is how long the engine may take for what a change brings to all who are in. For whom it takes longer comes back.
+const gainBy = 10 * time.Second
+
+// gain begins what was chosen anew. It is last: nobody who lost something waits for the engine.
+func (g *Gateway) gain(all []*session.Session, changes []*hub.Loss) {
+	ctx, cancel := context.WithTimeout(g.config.Sessions.Context(), gainBy)
+	defer cancel()
+	each(len(all), func(i int) { all[i].Gain(ctx, changes[i]) })
 }
 
 // each calls f with every index below n, on all cores, and makes room for whoever wants to run after each: deliveries must not stand behind it.
@@ -70,7 +81,9 @@ func each(n int, f func(i int)) {
 // recheck asks once more whether a session's credential still counts, and what its rights are, now that whoever changes them can find the session.
 func (g *Gateway) recheck(s *session.Session) {
 	if !g.endIfOver(s) {
-		s.Tell(s.Follow())
+		change := s.Follow()
+		s.Tell(change)
+		s.Gain(g.config.Sessions.Context(), change)
 	}
 }
 

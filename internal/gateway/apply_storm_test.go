@@ -12,7 +12,6 @@ import (
 
 	"portcullis/internal/auth"
 	"portcullis/internal/hub"
-	"portcullis/internal/limit"
 	"portcullis/internal/tenant"
 	"portcullis/internal/wire"
 	wirejson "portcullis/internal/wire/json"
@@ -246,5 +245,6 @@ func (d *edge) publish(t *testing.T, readers []*reader) (stop func() int64) {
 // nobody hears nothing: a member that publishes only.
 type nobody struct{}
 
-func (nobody) Dialect() wire.Dialect                          { return wirejson.Dialect{} }
-func (nobody) Deliver([]byte, int, *limit.Shared) hub.Outcome { return hub.Lost }
+func (nobody) Dialect() wire.Dialect                       { return wirejson.Dialect{} }
+func (nobody) Deliver(*wire.Parcel, wire.Lane) hub.Outcome { return hub.Lost }
+func (nobody) Await(time.Time)                             {}

@@ -56,9 +56,9 @@ func (g *Gateway) enter(w http.ResponseWriter, r *http.Request, a admitted, plac
 		return true, err
 	}
 	live = g.session(conn, remote(r, a.caller), a, place)
-	place.OnEvict(func() {
+	place.OnEvict(conn.Shed, func(over limit.Quota) {
 		conn.Forget()
-		live.EndOver(wire.SlowConsumer, limit.Outbox)
+		live.EndOver(wire.SlowConsumer, over)
 	})
 	g.roster.enter(live)
 	live.Greet()
@@ -102,7 +102,7 @@ func (g *Gateway) renew(ctx context.Context, s *session.Session, token string) (
 	p, err := g.config.Door.Renew(ctx, door.Inside{Connection: s.ID(), Remote: s.Remote(), Principal: s.Principal()}, token)
 	if err != nil {
 		a := door.AnswerTo(err)
-		return nil, &wire.Fault{Code: a.Code, Message: a.Detail}
+		return nil, &wire.Fault{Code: a.Code, Message: a.InFrame()}
 	}
 	return p, nil
 }

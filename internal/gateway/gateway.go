@@ -73,7 +73,7 @@ func New(c Config) *Gateway {
 		more(r)
 	}
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		door.AnswerWith(w, problem.Problem{Code: wire.NotFound, Detail: "there is nothing at this path; clients connect at /v1/ws"})
+		door.AnswerWith(w, problem.Problem{Code: wire.NotFound, Detail: "there is nothing at this path; clients connect at /v1/ws, and /v1/openapi.json has all other paths"})
 	})
 	r.MethodNotAllowed(methodNotAllowed(r))
 	g.routes = r

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,8 +43,11 @@ import (
 	"portcullis/internal/wire/mirror"
 )
 
-// tally counts handshakes by reason, and forgets the rest.
+// tally counts handshakes by reason, and what is there, and forgets the rest.
 type tally struct {
+	subscriptions, channels, members atomic.Int64
+	losing, telling                  func() // asked while a subscription is taken, and while its client is told; nil for nothing
+
 	mu      sync.Mutex
 	reasons map[auth.Reason]int
 }
@@ -60,25 +64,38 @@ func (l *tally) count(reason auth.Reason) int {
 	return l.reasons[reason]
 }
 
+func (l *tally) Subscriptions(n int) {
+	l.subscriptions.Add(int64(n))
+	if n < 0 && l.losing != nil {
+		l.losing()
+	}
+}
+
+func (l *tally) Lost(string, string, *auth.Principal, hub.Ending, int) {
+	if l.telling != nil {
+		l.telling()
+	}
+}
+func (l *tally) Members(n int)  { l.members.Add(int64(n)) }
+func (l *tally) Channels(n int) { l.channels.Add(int64(n)) }
+
 func (*tally) Decided(acl.Action, acl.Decision)                               {}
 func (*tally) Denied(*auth.Principal, acl.Action, channel.Name, acl.Decision) {}
 func (*tally) Renewed(string, string, *auth.Principal)                        {}
 func (*tally) Unsubscribed(hub.Ending)                                        {}
 func (*tally) Recovered(wire.Unrecovered, int)                                {}
 func (*tally) Read(int)                                                       {}
+func (*tally) Chosen(hub.Chooser, wire.Code)                                  {}
 func (*tally) Caught(int, int)                                                {}
 func (*tally) Gap(wire.GapReason, int)                                        {}
+func (*tally) Dropped(channel.SlowReader, int)                                {}
 func (*tally) Delivered(*hub.Batch)                                           {}
-func (*tally) Subscriptions(int)                                              {}
-func (*tally) Members(int)                                                    {}
 func (*tally) Told([]*wire.Notice, int, int)                                  {}
-func (*tally) Channels(int)                                                   {}
 func (*tally) Opened(string, string, string, *auth.Principal)                 {}
 func (*tally) Received(wire.Verb, int)                                        {}
 func (*tally) Sent(string, int)                                               {}
 func (*tally) Refused(wire.Verb, wire.Code)                                   {}
 func (*tally) Pong(time.Duration)                                             {}
-func (*tally) Lost(string, string, *auth.Principal, hub.Ending, int)          {}
 func (*tally) Closed(*session.Report)                                         {}
 
 // edge is a gateway over a network in memory.
@@ -291,6 +308,8 @@ func TestPathsThatAreNotThereAreProblemsToo(t *testing.T) {
 	} {
 		if answer, problem := d.ask(request); answer.StatusCode != want {
 			t.Errorf("%.20s: got %d %v, want %d", request, answer.StatusCode, problem, want)
+		} else if detail, _ := problem["detail"].(string); want == 404 && !strings.Contains(detail, "/v1/openapi.json has all other paths") {
+			t.Errorf("%.20s: got %q, want where the paths are told", request, detail)
 		}
 	}
 	d.ready = false

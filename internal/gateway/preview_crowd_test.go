@@ -28,7 +28,7 @@ func TestACrowdDoesNotNoticeAPreview(t *testing.T) {
 	var took time.Duration
 	asked := c.speak(t, func() {
 		start := time.Now()
-		p := preview.Of(acme.Policy, then, rules, c.Roster().Of(acme.ID))
+		p := preview.Of(preview.Side{Rules: acme.Policy}, preview.Side{Rules: then}, rules, c.Roster().Of(acme.ID))
 		took = time.Since(start)
 		if want := c.size * crowdOwn / 2; p.Connections != c.size || p.LostSubscriptions != want {
 			t.Errorf("got %d of %d connections, want %d of %d", p.LostSubscriptions, p.Connections, want, c.size)

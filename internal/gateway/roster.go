@@ -62,6 +62,16 @@ func (r *Roster) enter(s *session.Session) {
 	}
 }
 
+// Stand puts a session among those who are there, until leave is called, once. ok is false where everybody has been asked to leave.
+func (r *Roster) Stand(s *session.Session) (leave func(), ok bool) {
+	out, open := r.reserve()
+	if !open {
+		return nil, false
+	}
+	r.enter(s)
+	return func() { out(s) }, true
+}
+
 func (r *Roster) leave(s *session.Session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -100,7 +110,7 @@ func (r *Roster) remove(s *session.Session) {
 
 // EndIf ends every session of a tenant for which ended has a reason, and returns how many. It looks at nobody else's, and nobody waits for it: tenants revoke as often as they like.
 func (r *Roster) EndIf(id tenant.ID, ended func(*auth.Principal) (wire.Close, bool)) (n int) {
-	for _, s := range r.Of(id) {
+	for _, s := range r.of(id) { // those too who are being sent away, and still hear
 		if reason, yes := ended(s.Principal()); yes {
 			s.End(reason, 0)
 			n++
@@ -135,18 +145,26 @@ func (r *Roster) all() iter.Seq[*session.Session] {
 	}
 }
 
-// Of returns the live sessions of one tenant, in no order.
+// Of returns the sessions of one tenant, in no order: not those that are ending, of whom nobody can ask anything any more.
 func (r *Roster) Of(id tenant.ID) []*session.Session {
+	return slices.DeleteFunc(r.of(id), (*session.Session).Ending)
+}
+
+func (r *Roster) of(id tenant.ID) []*session.Session {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.AppendSeq(make([]*session.Session, 0, len(r.live[id])), maps.Values(r.live[id]))
 }
 
-// Find returns a tenant's live session by its connection's id, nil when that tenant has none of this id.
+// Find returns a tenant's session by its connection's id, nil when that tenant has none of this id, or it is ending.
 func (r *Roster) Find(id tenant.ID, connection string) *session.Session {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.live[id][connection]
+	s := r.live[id][connection]
+	r.mu.Unlock()
+	if s == nil || s.Ending() {
+		return nil
+	}
+	return s
 }
 
 // Len returns how many sessions live or are being let in.

@@ -156,7 +156,10 @@ func (a *audience) take() (notices []*wire.Notice, groups []group) {
 		a.dispatches, a.pending = false, nil
 		return nil, nil
 	}
-	n := min(len(a.pending), batchMessages)
+	n := 0
+	for size := 0; n < min(len(a.pending), batchMessages) && size < batchBytes; n++ {
+		size += noticeSize(a.pending[n])
+	}
 	notices = slices.Clone(a.pending[:n])
 	a.pending = slices.Delete(a.pending, 0, n)
 	for _, g := range a.groups {
@@ -165,6 +168,14 @@ func (a *audience) take() (notices []*wire.Notice, groups []group) {
 		}
 	}
 	return notices, groups
+}
+
+// noticeSize is about how many bytes a notice takes on the wire.
+func noticeSize(n *wire.Notice) int {
+	if n.Member == nil {
+		return envelope
+	}
+	return envelope + len(n.Member.User) + len(n.Member.Info)
 }
 
 // say encodes notices once and hands the same bytes to all listeners of a dialect.
@@ -176,9 +187,9 @@ func (a *audience) say(h *Hub, g group, notices []*wire.Notice) {
 	if len(frames) == 0 { // the dialect has no word for it
 		return
 	}
-	shared := new(limit.Shared)
-	shared.Of(a.account, len(frames))
-	taken, _ := h.give(g.members, frames, len(notices), shared, a.account.Rota())
+	p := &wire.Parcel{Frames: frames, Messages: len(notices), Shared: new(limit.Shared), Stays: true}
+	p.Shared.Of(a.account, len(frames))
+	taken := h.give(g.members, p, a.account.Rota()).taken
 	a.account.Counts().Sent(len(notices)*taken, len(frames)*taken)
 	h.observer.Told(notices, taken, len(frames)*taken)
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"portcullis/internal/limit"
@@ -20,7 +19,8 @@ type work struct {
 	speakers []*Subscription // who hear the batch without what they said
 	gap      *wire.Gap       // in the place of messages
 	buf      []byte
-	shared   *limit.Shared // stands for buf
+	parcel   *wire.Parcel // what buf is
+	crowded  []Subscriber // who have not much room left
 	batch    Batch
 }
 
@@ -46,20 +46,14 @@ func (w *work) deliver(h *Hub, r *room) {
 	w.batch = Batch{Messages: w.messages}
 	from := 0
 	for _, g := range w.groups {
-		frames := w.room()
-		for _, m := range w.messages {
-			frames = g.dialect.AppendMessage(frames, m)
-		}
-		w.buf = frames
-		w.shared.Of(r.account, len(frames))
-		taken, kept := h.give(w.members[from:from+g.members], frames, len(w.messages), w.shared, r.account.Rota())
-		w.batch.Recipients += taken
-		w.batch.Bytes += len(frames) * taken
-		if kept > 0 {
-			w.buf, w.shared = nil, nil // somebody's outbox refers to them
-			// What was queued is sent by other goroutines. Let them: a burst must not fill an outbox that only waits for its turn on a core, as
-			// every TLS connection's does.
-			runtime.Gosched()
+		w.pack(g.dialect, r.account)
+		given := h.give(w.members[from:from+g.members], w.parcel, r.account.Rota())
+		w.batch.Recipients += given.taken
+		w.batch.Bytes += len(w.buf) * given.taken
+		w.crowded = append(w.crowded, given.crowded...)
+		if given.kept > 0 {
+			w.buf, w.parcel = nil, nil // somebody's outbox refers to them
+			runtime.Gosched()          // what was queued is sent by other goroutines
 		}
 		from += g.members
 	}
@@ -72,6 +66,23 @@ func (w *work) deliver(h *Hub, r *room) {
 	if cap(w.buf) > 2*batchBytes {
 		w.buf = nil
 	}
+}
+
+// pack encodes the batch for one dialect.
+func (w *work) pack(d wire.Dialect, account *limit.Tenant) {
+	frames, tail := w.room(), 0
+	for _, m := range w.messages {
+		tail = len(frames)
+		frames = d.AppendMessage(frames, m)
+	}
+	if w.buf = frames; w.parcel == nil {
+		w.parcel = &wire.Parcel{Shared: new(limit.Shared)}
+	}
+	first, last := w.messages[0], w.messages[len(w.messages)-1]
+	p := w.parcel
+	p.Frames, p.Messages, p.Tail = frames, len(w.messages), tail
+	p.First, p.Previous, p.Last = first.Position, first.Previous, last.Position
+	p.Shared.Of(account, len(frames))
 }
 
 // others gives the batch to those who said something of it.
@@ -89,7 +100,7 @@ func (w *work) announce(h *Hub, r *room) {
 		frame := g.dialect.AppendNotice(nil, noticeOf(r, w.gap))
 		for _, s := range w.members[from : from+g.members] {
 			if len(frame) > 0 {
-				s.subscriber.Deliver(frame, 1, nil)
+				s.subscriber.Deliver(&wire.Parcel{Frames: frame, Messages: 1, Stays: true}, s)
 			}
 		}
 		h.observer.Gap(w.gap.Reason, g.members)
@@ -114,57 +125,71 @@ func (w *work) room() []byte {
 	for _, m := range w.messages {
 		need += sizeOf(m)
 	}
-	if w.shared == nil {
-		w.shared = new(limit.Shared)
-	}
 	if c := cap(w.buf); c < need || c > 2*need+minBuffer {
 		w.buf = make([]byte, 0, need)
 	}
 	return w.buf[:0]
 }
 
-// give hands frames, for which shared stands, to every member, and returns how many took them and how many still refer to them. Many members are cut into slices, for
+// given is what became of frames that many were given: how many took them, how many of these still refer to them, and who of those has not much room left.
+type given struct {
+	taken, kept int
+	crowded     []Subscriber
+}
+
+func (g *given) add(other given) {
+	g.taken += other.taken
+	g.kept += other.kept
+	g.crowded = append(g.crowded, other.crowded...)
+}
+
+// give hands a parcel to every member. Many members are cut into slices, for
 // as many goroutines as there are cores, where the tenant has a turn left for each.
-func (h *Hub) give(members []*Subscription, frames []byte, messages int, shared *limit.Shared, rota *limit.Rota) (taken, kept int) {
+func (h *Hub) give(members []*Subscription, p *wire.Parcel, rota *limit.Rota) (all given) {
 	slices := 1
 	for slices < min(h.slices, len(members)/sliceSize) && rota.TryTake() {
 		slices++
 	}
 	if slices == 1 {
-		return h.giveAll(members, frames, messages, shared, rota)
+		return h.giveAll(members, p, rota)
 	}
-	var takenAll, keptAll atomic.Int64
-	var all sync.WaitGroup
+	var mu sync.Mutex
+	var done sync.WaitGroup
 	for i := range slices {
 		slice := members[i*len(members)/slices : (i+1)*len(members)/slices]
-		all.Go(func() {
-			taken, kept := h.giveAll(slice, frames, messages, shared, rota)
-			takenAll.Add(int64(taken))
-			keptAll.Add(int64(kept))
+		done.Go(func() {
+			one := h.giveAll(slice, p, rota)
+			mu.Lock()
+			defer mu.Unlock()
+			all.add(one)
 		})
 	}
-	all.Wait()
+	done.Wait()
 	for range slices - 1 {
 		rota.Give()
 	}
-	return int(takenAll.Load()), int(keptAll.Load())
+	return all
 }
 
 // giveAll is give for one goroutine.
-func (h *Hub) giveAll(members []*Subscription, frames []byte, messages int, shared *limit.Shared, rota *limit.Rota) (taken, kept int) {
+func (h *Hub) giveAll(members []*Subscription, p *wire.Parcel, rota *limit.Rota) (all given) {
 	s := h.stint(rota)
+	look := looksAfter(len(p.Frames))
 	for i, m := range members {
-		switch m.subscriber.Deliver(frames, messages, shared) {
-		case Taken:
-			taken++
+		switch m.subscriber.Deliver(p, m) {
+		case Crowded:
+			all.crowded = append(all.crowded, m.subscriber)
+			fallthrough
 		case Kept:
-			taken++
-			kept++
+			all.kept++
 			s.kept++
+			fallthrough
+		case Taken:
+			all.taken++
 		}
-		if i%stride == stride-1 {
+		if i%look == look-1 {
 			s.rest()
 		}
 	}
-	return taken, kept
+	return all
 }

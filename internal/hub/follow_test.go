@@ -108,4 +108,8 @@ func TestAFollowerHearsNothingOfWhoeverStandsAside(t *testing.T) {
 	must(t, say(examiner, "room:1", []byte(`"hi"`)))
 	examiner.Leave()
 	d.reads(t, "an examiner")
+	speaker := h.Speaker(h.tenants["acme"], &auth.Principal{Tenant: h.tenants["acme"].ID, User: "svc"}).Aside()
+	_, fault := speaker.Publish(t.Context(), "room:1", hub.Publication{Data: []byte(`"hi"`)})
+	must(t, fault)
+	d.reads(t, "an examiner without a connection")
 }

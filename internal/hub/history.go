@@ -40,13 +40,18 @@ func (m *Member) History(ctx context.Context, name string, how Reading) (*Read, 
 		return nil, fault
 	}
 	if !r.tenant.Channels.Of(ref.Name).History.Kept() {
-		return nil, &wire.Fault{Code: wire.NotAvailable, Message: "history is not available on this channel: it keeps none"}
+		return nil, &wire.Fault{Code: wire.NotAvailable, Message: "history is not available on " + ref.Name.String() + ": the channel keeps none; the operator says which do"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, readBy)
 	defer cancel()
 	page, err := m.hub.page(ctx, ref, how)
 	if err != nil {
 		return nil, &wire.Fault{Code: wire.Unavailable, Message: "the engine does not say what it stores", Retry: time.Second}
+	}
+	if m.current() != r { // the engine took its time, and the right may have ended meanwhile
+		if _, _, fault := m.allowed(acl.History, name); fault != nil {
+			return nil, fault
+		}
 	}
 	if how.Strict && page.Recovery != nil && !page.Recovery.Recovered {
 		return nil, unrecoverable(page.Recovery.Reason)
@@ -136,7 +141,7 @@ func (m *Member) Purge(ctx context.Context, name string) (message.Position, *wir
 		return message.Position{}, m.hub.decided(r, acl.Manage, n, d)
 	}
 	if !r.tenant.Channels.Of(n).History.Kept() {
-		return message.Position{}, &wire.Fault{Code: wire.NotAvailable, Message: "this channel keeps no history"}
+		return message.Position{}, &wire.Fault{Code: wire.NotAvailable, Message: n.String() + " keeps no history: there is nothing to forget; the operator says which channels do"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, readBy)
 	defer cancel()

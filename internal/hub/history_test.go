@@ -152,3 +152,29 @@ func BenchmarkRecovery(b *testing.B) {
 		})
 	}
 }
+
+// One user of a tenant publishes with a new key each time. Who comes when there are as many as the tenant may have is told so, with a time to try again, and may publish without a key.
+func TestAnAttackerFillsTheIdempotencyKeys(t *testing.T) {
+	h := openOver(t, limit.Limits{History: 2000}, nil)
+	acme := h.tenants["acme"]
+	acme.Channels = keeping(t, "room:**", 1)
+	eve, bob := h.enter(t, "acme", "eve", &ear{}), h.enter(t, "acme", "bob", &ear{})
+	keyed := func(m *hub.Member, key string) *wire.Fault {
+		_, fault := m.Publish(t.Context(), "room:1", hub.Publication{Data: []byte("1"), Key: key})
+		return fault
+	}
+	taken := 0
+	for i := range 100 {
+		if keyed(eve, fmt.Sprint(i)) == nil {
+			taken++
+		}
+	}
+	if taken != 20 {
+		t.Errorf("%d publications with a key were taken, want 20: 100 bytes each", taken)
+	}
+	if fault := keyed(bob, "1"); fault == nil || fault.Code != wire.QuotaExceeded || fault.Retry == 0 {
+		t.Errorf("got %v, want quota_exceeded and when to try again", fault)
+	}
+	must(t, keyed(eve, "1"))
+	must(t, keyed(bob, ""))
+}

@@ -63,6 +63,8 @@ type Observer interface {
 	Denied(p *auth.Principal, action acl.Action, name channel.Name, d acl.Decision)
 	// Unsubscribed is a subscription that ended before its connection.
 	Unsubscribed(why Ending)
+	// Chosen is a subscription that somebody else chose for a client; refused says why it was not made, and is empty where it was.
+	Chosen(by Chooser, refused wire.Code)
 	// Delivered is one batch of a channel that was written or queued for its subscribers.
 	Delivered(b *Batch)
 	// Recovered is a subscriber that wanted to continue, or that did; why is empty where it does, and so many messages come before the first new one.
@@ -71,6 +73,8 @@ type Observer interface {
 	Read(messages int)
 	// Caught is messages that were given to one subscriber beside the others.
 	Caught(messages, bytes int)
+	// Dropped is messages that a subscriber does not get, because it did not read as fast as the channel speaks.
+	Dropped(why channel.SlowReader, messages int)
 	// Gap is a gap that so many subscribers were told of.
 	Gap(why wire.GapReason, recipients int)
 	// Subscriptions and Channels change by these numbers.
@@ -110,9 +114,10 @@ func (nobody) Published(message.Message)                                  {}
 type Subscriber interface {
 	// Dialect says how; it is always the same.
 	Dialect() wire.Dialect
-	// Deliver takes whole frames that hold so many messages. It never waits.
-	// shared stands for the frames where they are kept.
-	Deliver(frames []byte, messages int, shared *limit.Shared) Outcome
+	// Deliver takes what a channel says, to the subscription that is lane, nil for none. It never waits.
+	Deliver(p *wire.Parcel, lane wire.Lane) Outcome
+	// Await waits, until a time, for a crowded subscriber to have room again: only while it is this machine that has not sent yet what the client would take, never for the client.
+	Await(until time.Time)
 }
 
 // Outcome is what became of a delivery.
@@ -120,9 +125,10 @@ type Outcome int
 
 // The outcomes.
 const (
-	Lost  Outcome = iota // the subscriber is ending, perhaps for this
-	Taken                // on its way
-	Kept                 // queued: the subscriber refers to the frames, which must not change any more
+	Lost    Outcome = iota // the subscriber is ending, perhaps for this
+	Taken                  // on its way
+	Kept                   // queued: the subscriber refers to the parcel, which must not change any more
+	Crowded                // kept, and the subscriber has not much room left
 )
 
 // New returns a hub over an engine. Run moves it.
@@ -225,6 +231,7 @@ func (h *Hub) join(ref channel.Ref, a *limit.Tenant, has int, s *Subscription, f
 		h.directory.note(ref, 1)
 	}
 	s.room = r
+	r.slow.Store(int32(s.slow))
 	h.observer.Subscriptions(1) // whoever is told of its subscription finds it counted
 	if confirm == nil {
 		r.begin(s)
@@ -250,7 +257,7 @@ func (s *shard) enter(h *Hub, ref channel.Ref, a *limit.Tenant, has int, f Follo
 			a.Unsubscribe(true)
 			return nil, false, &wire.Fault{Code: wire.Unavailable, Message: "the engine cannot be reached", Retry: time.Second}
 		}
-		r = &room{ref: ref, account: a, follower: f}
+		r = &room{ref: ref, account: a, follower: f, observer: h.observer}
 		s.rooms[ref] = r
 		h.observer.Channels(1)
 		f.Occupied(ref)

@@ -52,7 +52,9 @@ type ear struct {
 
 func (e *ear) Dialect() wire.Dialect { return e.dialect }
 
-func (e *ear) Deliver(frames []byte, messages int, _ *limit.Shared) hub.Outcome {
+func (e *ear) Await(time.Time) {}
+
+func (e *ear) Deliver(p *wire.Parcel, _ wire.Lane) hub.Outcome {
 	if e.hold != nil {
 		<-e.hold
 	}
@@ -60,13 +62,13 @@ func (e *ear) Deliver(frames []byte, messages int, _ *limit.Shared) hub.Outcome 
 		e.tell()
 	}
 	if e.read != nil {
-		e.read(frames)
+		e.read(p.Frames)
 		return hub.Taken
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.heard.Write(frames)
-	e.count += messages
+	e.heard.Write(p.Frames)
+	e.count += p.Messages
 	return hub.Taken
 }
 
@@ -80,6 +82,27 @@ func (e *ear) text() string {
 type watcher struct {
 	subscriptions, channels, recipients, members, told atomic.Int64
 	decisions                                          sync.Map // acl.Basis to *atomic.Int64
+	choices                                            sync.Map // choice to *atomic.Int64
+}
+
+// choice is what became of a choice.
+type choice struct {
+	by      hub.Chooser
+	refused wire.Code
+}
+
+func (w *watcher) Chosen(by hub.Chooser, refused wire.Code) {
+	n, _ := w.choices.LoadOrStore(choice{by, refused}, new(atomic.Int64))
+	n.(*atomic.Int64).Add(1)
+}
+
+// chosen is how often that became of one.
+func (w *watcher) chosen(by hub.Chooser, refused wire.Code) int64 {
+	n, ok := w.choices.Load(choice{by, refused})
+	if !ok {
+		return 0
+	}
+	return n.(*atomic.Int64).Load()
 }
 
 func (w *watcher) Decided(_ acl.Action, d acl.Decision) {
@@ -93,6 +116,7 @@ func (*watcher) Recovered(wire.Unrecovered, int) {}
 func (*watcher) Read(int)                        {}
 func (*watcher) Caught(int, int)                 {}
 func (*watcher) Gap(wire.GapReason, int)         {}
+func (*watcher) Dropped(channel.SlowReader, int) {}
 
 func (w *watcher) Delivered(b *hub.Batch)                   { w.recipients.Add(int64(b.Recipients * len(b.Messages))) }
 func (w *watcher) Subscriptions(n int)                      { w.subscriptions.Add(int64(n)) }
@@ -329,7 +353,7 @@ func TestTheOkComesBeforeTheFirstMessage(t *testing.T) {
 	for i := range 200 {
 		var e ear
 		m := h.enter(t, "acme", fmt.Sprint("s", i), &e)
-		must(t, m.Subscribe(context.Background(), "room:1", hub.Start{}, func(hub.Begun) { e.Deliver([]byte("ok\n"), 0, nil) }))
+		must(t, m.Subscribe(context.Background(), "room:1", hub.Start{}, func(hub.Begun) { e.Deliver(&wire.Parcel{Frames: []byte("ok\n")}, nil) }))
 		if got := e.text(); !strings.HasPrefix(got, "ok\n") {
 			t.Fatalf("subscriber %d heard %.40q first", i, got)
 		}
@@ -441,8 +465,9 @@ type deaf struct {
 }
 
 func (d deaf) Dialect() wire.Dialect { return d.dialect }
-func (d deaf) Deliver(_ []byte, messages int, _ *limit.Shared) hub.Outcome {
-	d.got.Add(int64(messages))
+func (d deaf) Await(time.Time)       {}
+func (d deaf) Deliver(p *wire.Parcel, _ wire.Lane) hub.Outcome {
+	d.got.Add(int64(p.Messages))
 	return hub.Taken
 }
 

@@ -187,20 +187,24 @@ func (h *Hub) alone(s *Subscription, messages []*message.Message) {
 // send encodes messages for s alone.
 func (s *Subscription) send(messages []*message.Message) (sent, bytes int) {
 	for len(messages) > 0 {
-		n, told, need := 0, 0, 0
+		n, need, p := 0, 0, new(wire.Parcel)
 		for _, m := range messages[:min(len(messages), batchMessages)] {
 			need += sizeOf(m)
 		}
-		frames := make([]byte, 0, min(need, batchBytes))
-		for n < len(messages) && told < batchMessages && len(frames) < batchBytes {
+		p.Frames = make([]byte, 0, min(need, batchBytes))
+		for n < len(messages) && p.Messages < batchMessages && len(p.Frames) < batchBytes {
 			if m := messages[n]; s.hears(m) {
-				frames = s.subscriber.Dialect().AppendMessage(frames, m)
-				told++
+				if p.Messages == 0 {
+					p.First, p.Previous = m.Position, m.Previous
+				}
+				p.Last, p.Tail = m.Position, len(p.Frames)
+				p.Frames = s.subscriber.Dialect().AppendMessage(p.Frames, m)
+				p.Messages++
 			}
 			n++
 		}
-		if told > 0 && s.subscriber.Deliver(frames, told, nil) != Lost {
-			sent, bytes = sent+told, bytes+len(frames)
+		if p.Messages > 0 && s.subscriber.Deliver(p, s) != Lost {
+			sent, bytes = sent+p.Messages, bytes+len(p.Frames)
 		}
 		messages = messages[n:]
 	}
@@ -210,7 +214,7 @@ func (s *Subscription) send(messages []*message.Message) (sent, bytes int) {
 // tell tells s of a gap.
 func (s *Subscription) tell(g *wire.Gap) {
 	if frame := s.subscriber.Dialect().AppendNotice(nil, noticeOf(s.room, g)); len(frame) > 0 {
-		s.subscriber.Deliver(frame, 1, nil)
+		s.subscriber.Deliver(&wire.Parcel{Frames: frame, Messages: 1, Stays: true}, s)
 	}
 }
 

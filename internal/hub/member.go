@@ -23,6 +23,8 @@ type Member struct {
 	connection string
 	subscriber Subscriber
 	aside      bool
+	greeted    bool // the client was welcomed; guarded by mu
+	gone       bool // the connection is; guarded by mu
 
 	// Guarded by mu, which nobody holds while anything waits. It is taken before the locks of shards and rooms.
 	mu            sync.Mutex
@@ -64,6 +66,7 @@ func (m *Member) follower() Follower {
 func (m *Member) Leave() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.gone = true
 	for s := range m.subscriptions.all() {
 		m.leave(s)
 		if !s.begun {
@@ -83,6 +86,25 @@ func (m *Member) Channels() []channel.Name {
 		names = append(names, s.room.ref.Name)
 	}
 	return names
+}
+
+// Chosen returns the names of those subscriptions that the member has by its tenant's choice, in no order.
+func (m *Member) Chosen() (names []channel.Name) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for s := range m.subscriptions.all() {
+		if s.by == theTenant {
+			names = append(names, s.room.ref.Name)
+		}
+	}
+	return names
+}
+
+// Has reports whether the member is subscribed to a channel, or about to be.
+func (m *Member) Has(name channel.Name) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.subscriptions.find(name) != nil
 }
 
 // lock takes mu once the member was told of what it lost: whoever lost a channel must not begin to hear it again before that.
@@ -117,19 +139,36 @@ func (m *Member) Echo(name string) *wire.Fault {
 }
 
 // Unsubscribe ends the delivery of a channel. Nothing of it arrives once Unsubscribe has returned.
-func (m *Member) Unsubscribe(name string) *wire.Fault {
+func (m *Member) Unsubscribe(name string) *wire.Fault { return m.End(name, func() {}) }
+
+// End is Unsubscribe for a client that is to be told: it calls told once nothing of the channel arrives any more, and before anything of it begins again, which others may choose for the client at any moment. told
+// must not wait.
+func (m *Member) End(name string, told func()) *wire.Fault {
 	n, fault := parse(name)
 	if fault != nil {
 		return fault
 	}
-	m.lock()
-	s := m.subscriptions.remove(n)
-	if s == nil {
-		m.mu.Unlock()
+	ended := m.end(n, anybodys)
+	defer m.mu.Unlock()
+	if !ended {
 		return &wire.Fault{Code: wire.NotSubscribed, Message: "there is no subscription to " + name}
 	}
+	told()
+	return nil
+}
+
+// end ends a subscription that the client was told of, because the client wants it, and reports whether there was one. Nothing of it arrives any more then. It takes mu for its caller, and nothing has begun for the
+// member between the end and that.
+func (m *Member) end(n channel.Name, which func(*Subscription) bool) bool {
+	m.lock()
+	s := m.subscriptions.find(n)
+	if s == nil || !s.begun || !which(s) {
+		return false
+	}
+	m.subscriptions.remove(n)
 	settled := m.leave(s)
 	m.follower().Unsubscribed(m.rights.principal, m.connection, n, ByClient)
+	m.untold = make(chan struct{})
 	m.mu.Unlock()
 	for _, over := range settled {
 		if over != nil {
@@ -137,7 +176,10 @@ func (m *Member) Unsubscribe(name string) *wire.Fault {
 		}
 	}
 	m.hub.observer.Unsubscribed(ByClient)
-	return nil
+	m.mu.Lock()
+	close(m.untold)
+	m.untold = nil
+	return true
 }
 
 // parse reads a channel that a client names.
@@ -160,10 +202,15 @@ func (m *Member) allowed(action acl.Action, name string) (r rights, ref channel.
 	if fault != nil {
 		return r, ref, fault
 	}
-	m.mu.Lock()
-	r = m.rights
-	m.mu.Unlock()
+	r = m.current()
 	return r, r.ref(n), m.hub.decided(r, action, n, r.decide(action, n))
+}
+
+// current is the member's rights as they are now.
+func (m *Member) current() rights {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.rights
 }
 
 // decided makes an answer of a decision. A channel that does not exist and one that is forbidden have one answer: there is nothing to find out
@@ -177,6 +224,10 @@ func (h *Hub) decided(r rights, action acl.Action, name channel.Name, d acl.Deci
 	r.tenant.Counts.Denied(action)
 	h.observer.Denied(p, action, name, d)
 	h.trace("denied", "acl.denied", p, action, name, d)
+	return denied(action, name)
+}
+
+func denied(action acl.Action, name channel.Name) *wire.Fault {
 	return &wire.Fault{Code: wire.Forbidden, Message: action.String() + " on " + name.String() + " is not allowed"}
 }
 

@@ -5,12 +5,10 @@ import (
 	"time"
 
 	"portcullis/internal/acl"
-	"portcullis/internal/auth"
 	"portcullis/internal/channel"
 	"portcullis/internal/limit"
 	"portcullis/internal/message"
 	"portcullis/internal/presence"
-	"portcullis/internal/realm"
 	"portcullis/internal/wire"
 )
 
@@ -20,22 +18,8 @@ type attendance struct {
 	ear  *listener // nil where it does not hear of joins and leaves
 }
 
-// Presence calls f with who is on a channel, for anybody who may know: f comes before whatever happens there next, and must neither wait nor call the hub.
-func (h *Hub) Presence(t *realm.Tenant, p *auth.Principal, name string, f func(wire.Attendance)) *wire.Fault {
-	n, fault := parse(name)
-	if fault != nil {
-		return fault
-	}
-	defer h.turn(t.Account)()
-	r := rights{t, p}
-	d := r.decide(acl.Presence, n)
-	if d.Allowed {
-		fault = h.attendance(r, n, f)
-	}
-	return cmp.Or(h.decided(r, acl.Presence, n, d), fault)
-}
-
-// Presence is the hub's, for the member. Nobody takes its right away between the question and the answer.
+// Presence calls f with who is on a channel, for whoever may know: f comes before whatever happens there next, and must neither wait nor call the hub. Nobody takes the member's right away between the question and
+// the answer.
 func (m *Member) Presence(name string, f func(wire.Attendance)) *wire.Fault {
 	n, fault := parse(name)
 	if fault != nil {

@@ -1,6 +1,7 @@
 package hub_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -215,7 +216,7 @@ func TestPresenceIsForWhoMaySee(t *testing.T) {
 		ana.sees(t, "room:1", "blind/c_2")
 		backend := &auth.Principal{Tenant: l.tenants["acme"].ID, User: "backend"}
 		count := 0
-		must(t, l.Hub.Presence(l.tenants["acme"], backend, "room:1", func(a wire.Attendance) { count = a.Count }))
+		must(t, l.Hub.Speaker(l.tenants["acme"], backend).Presence("room:1", func(a wire.Attendance) { count = a.Count }))
 		if count != 1 {
 			t.Errorf("a backend counts %d, want 1", count)
 		}
@@ -427,6 +428,31 @@ func TestATenantThatAsksTooMuchWaitsInItsOwnLine(t *testing.T) {
 		synctest.Wait()
 		if n := answered.Load(); n != int64(runtime.GOMAXPROCS(0)+2) {
 			t.Errorf("%d were answered, want all", n)
+		}
+	})
+}
+
+// Attackers with the longest names and infos come at once. What is told of them comes in pieces of which each finds room in the outbox of somebody who reads: else they would close whoever wants to know who is there.
+func TestAttackersWithLongNamesComeAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := enterLobby(t, memory.New(), 1000)
+		ana := l.person(t, "acme", "ana", "c_ana", "")
+		ana.ear.hold = make(chan struct{})
+		longest, heard := 0, 0
+		ana.ear.read = func(frames []byte) {
+			longest = max(longest, len(frames))
+			heard += bytes.Count(frames, []byte("\n"))
+		}
+		ana.in(t, "room:1", true)
+		synctest.Wait() // the dispatcher holds her join
+		const many = 400
+		for i := range many {
+			l.person(t, "acme", fmt.Sprintf("%01020d", i), fmt.Sprint("c_", i), `"`+strings.Repeat("x", auth.MaxInfo-2)+`"`).in(t, "room:1", false)
+		}
+		close(ana.ear.hold)
+		synctest.Wait()
+		if heard != many+1 || longest > 80<<10 {
+			t.Errorf("heard %d joins in pieces of up to %d bytes, want %d in pieces of about 64 KiB", heard, longest, many+1)
 		}
 	})
 }

@@ -42,7 +42,7 @@ func (m *Member) Publish(ctx context.Context, name string, p Publication) (broke
 	keep := r.keep(ref.Name)
 	if p.Key != "" {
 		if keep.Messages == 0 {
-			return broker.Receipt{}, &wire.Fault{Code: wire.NotAvailable, Message: "idempotency_key is not available on this channel: it keeps no history"}
+			return broker.Receipt{}, &wire.Fault{Code: wire.NotAvailable, Message: "idempotency_key is not available on " + ref.Name.String() + ": the channel keeps no history; publish without it"}
 		}
 		keep.ID = idOf(ref, r.principal.User, p.Key)
 	}
@@ -57,6 +57,8 @@ func (m *Member) Publish(ctx context.Context, name string, p Publication) (broke
 	switch {
 	case errors.Is(err, broker.ErrConflict):
 		return broker.Receipt{}, &wire.Fault{Code: wire.Conflict, Message: "this idempotency_key was used for another message; take another key for each message"}
+	case errors.Is(err, broker.ErrFull):
+		return broker.Receipt{}, &wire.Fault{Code: wire.QuotaExceeded, Message: "history is reached by the idempotency keys of five minutes: publish without one, or less often, or ask the operator for more", Retry: time.Second}
 	case err != nil:
 		return broker.Receipt{}, &wire.Fault{Code: wire.Unavailable, Message: "the engine did not take the message", Retry: time.Second}
 	}

@@ -373,6 +373,119 @@ func TestASlowEngineHoldsUpNobodyElse(t *testing.T) {
 	})
 }
 
+// More is said than a subscriber holds, each time that the engine is asked where the channel is. After the third time it begins, and what it could not hold is a gap: everything behind the position that
+// it was told comes, or is told.
+func TestWhatIsMoreThanASubscriberHoldsIsAGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := &slowEngine{asked: make(chan struct{}), answer: make(chan error)}
+		h := kept(t, 10_000, func(b broker.Broker) broker.Broker { slow.Broker = b; return slow })
+		alice, bob := h.enter(t, "acme", "alice", &ear{}), &ear{dialect: gaps{}}
+		m := h.enter(t, "acme", "bob", bob)
+		begun := make(chan hub.Begun, 1)
+		go func() {
+			if fault := m.Subscribe(context.Background(), "room:1", hub.Start{}, func(b hub.Begun) { begun <- b }); fault != nil {
+				t.Error(fault)
+			}
+		}()
+		for range 3 {
+			<-slow.asked // it has read where the channel is
+			for range 600 {
+				published(t, alice, "room:1", "1")
+			}
+			slow.answer <- nil
+		}
+		if b := <-begun; b.Position.Offset != 1200 || b.Recovery != nil {
+			t.Errorf("it begins at %v, %+v; want 1200, where the engine was when it was asked for the third time", b.Position, b.Recovery)
+		}
+		published(t, alice, "room:1", "1")
+		synctest.Wait()
+		want := "(1200 1714 slow)" // 512 messages are held, and the next one drops them
+		for offset := 1714; offset <= 1801; offset++ {
+			want += fmt.Sprint(" ", offset)
+		}
+		if got := strings.TrimSpace(bob.text()); got != want {
+			t.Errorf("bob heard %q, want %q", got, want)
+		}
+	})
+}
+
+// What is refused for a channel's setting, or for what is there already, names the channel and says what to do.
+func TestARefusalSaysWhatToDo(t *testing.T) {
+	_, manager, ana := managed(t)
+	at := published(t, ana, "room:1", "1")
+	must(t, ana.Subscribe(t.Context(), "room:1", hub.Start{}, ignore))
+	foreign := message.Position{Offset: at.Offset, Epoch: "other"}
+	for what, tt := range map[string]struct {
+		try  func() *wire.Fault
+		says []string
+	}{
+		"history where nothing is kept": {func() *wire.Fault {
+			_, fault := ana.History(t.Context(), "hall", hub.Reading{})
+			return fault
+		}, []string{"hall", "the operator"}},
+		"a purge where nothing is kept": {func() *wire.Fault {
+			_, fault := manager.Purge(t.Context(), "hall")
+			return fault
+		}, []string{"hall", "the operator"}},
+		"a key where nothing is kept": {func() *wire.Fault {
+			_, fault := ana.Publish(t.Context(), "hall", hub.Publication{Data: []byte("1"), Key: "k"})
+			return fault
+		}, []string{"hall", "publish without it"}},
+		"a second subscription": {func() *wire.Fault { return ana.Subscribe(t.Context(), "room:1", hub.Start{}, ignore) }, []string{"room:1", "unsubscribe"}},
+		"a second subscription that a service chooses": {func() *wire.Fault {
+			greet(t, ana)
+			return give(ana, "room:1")
+		}, []string{"room:1", "unsubscribe"}},
+		"a strict page of a foreign epoch": {func() *wire.Fault {
+			_, fault := ana.History(t.Context(), "room:1", hub.Reading{Since: &foreign, Strict: true})
+			return fault
+		}, []string{"epoch", "without strict"}},
+		"a strict subscription of a foreign epoch": {func() *wire.Fault {
+			return manager.Subscribe(t.Context(), "room:1", hub.Start{Since: &foreign, Strict: true}, ignore)
+		}, []string{"epoch", "without strict"}},
+	} {
+		fault := tt.try()
+		for _, words := range tt.says {
+			if fault == nil || !strings.Contains(fault.Message, words) {
+				t.Errorf("%s: got %v, want %q in it", what, fault, words)
+			}
+		}
+	}
+}
+
+// A backend may take a subscription while the engine is asked: it took one, and whoever asked for it is answered forbidden. There is no notice of what never began.
+func TestABackendTakesWhatStillCatchesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := &slowEngine{asked: make(chan struct{}), answer: make(chan error)}
+		h := kept(t, 10, func(b broker.Broker) broker.Broker { slow.Broker = b; return slow })
+		m := h.enter(t, "acme", "bob", &ear{})
+		answer := make(chan *wire.Fault)
+		subscribe := func(confirm func(hub.Begun)) {
+			answer <- m.Subscribe(context.Background(), "room:1", hub.Start{}, confirm)
+		}
+		go subscribe(func(hub.Begun) { t.Error("it began") })
+		<-slow.asked
+		loss := m.Take(channel.MustParse("room:1"))
+		if loss == nil || loss.Len() != 0 {
+			t.Fatalf("got a loss of %d, nil %v, want one that nobody is told of", loss.Len(), loss == nil)
+		}
+		loss.Tell(func(all []*wire.Notice) { t.Errorf("the client was told %v", all) })
+		if m.Take(channel.MustParse("room:1")) != nil {
+			t.Error("it was taken twice")
+		}
+		slow.answer <- nil
+		if fault := <-answer; fault == nil || fault.Code != wire.Forbidden {
+			t.Errorf("got %v, want forbidden", fault)
+		}
+		go subscribe(ignore)
+		<-slow.asked
+		slow.answer <- nil
+		if fault := <-answer; fault != nil {
+			t.Errorf("to subscribe again: got %v", fault)
+		}
+	})
+}
+
 // A policy may take the right away while the engine is asked: the subscription never begins, and that is the answer.
 func TestARightThatEndsWhileTheEngineIsAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -125,11 +125,7 @@ func (h *Hub) replay(s *Subscription, f *found) {
 		}
 		r.mu.Unlock()
 		if held.over && after(held.last, at) {
-			g := wire.Gap{After: at.Offset, Before: held.last.Offset + 1, Epoch: held.last.Epoch, Reason: wire.Slow}
-			if at.Epoch != held.last.Epoch {
-				g.After = 0
-			}
-			s.tell(&g)
+			s.tell(between(at, held.last))
 			h.observer.Gap(wire.Slow, 1)
 			at = held.last
 		}
@@ -144,12 +140,26 @@ func (h *Hub) replay(s *Subscription, f *found) {
 	}
 }
 
+// between is a gap that begins behind one position and ends with another: without offsets where that has none.
+func between(at, last message.Position) *wire.Gap {
+	g := &wire.Gap{Reason: wire.Slow}
+	if last.Epoch != "" {
+		g.Before, g.Epoch = last.Offset+1, last.Epoch
+	}
+	if at.Epoch == last.Epoch {
+		g.After = at.Offset
+	}
+	return g
+}
+
 // after reports whether a message at p comes after at. One without a position does: its channel keeps history no more.
-func after(p, at message.Position) bool { return p.Epoch != at.Epoch || p.Offset > at.Offset }
+func after(p, at message.Position) bool {
+	return p.Epoch == "" || p.Epoch != at.Epoch || p.Offset > at.Offset
+}
 
 // know notes where the engine says that the channel is. The caller holds mu.
 func (r *room) know(at message.Position) {
-	if r.course.heard.Epoch == "" {
+	if r.course.heard.Epoch == "" && at.Epoch != "" {
 		r.course.told = at
 	}
 }

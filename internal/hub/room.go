@@ -3,6 +3,7 @@ package hub
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"portcullis/internal/channel"
@@ -34,6 +35,9 @@ type room struct {
 	ref      channel.Ref
 	account  *limit.Tenant
 	follower Follower
+	observer Observer
+
+	slow atomic.Int32 // what becomes of subscribers that do not keep up, a channel.SlowReader: as the newest of them knows the tenant
 
 	// Guarded by the shard's mu.
 	places int // of members, also of those who are coming or going
@@ -47,8 +51,9 @@ type room struct {
 	course     course
 	late       late
 	dispatches bool          // a dispatcher runs; there is one while there is something to say
+	gives      bool          // and it holds a batch
 	eased      chan struct{} // closed when pending is short again; made by the first publisher that waits
-	settled    chan struct{} // closed when the dispatcher holds another batch or none; made by whoever leaves while it runs
+	settled    chan struct{} // closed when the dispatcher holds another batch or none; made by whoever leaves while it gives
 }
 
 // group is the subscribers of one dialect, who all get the same bytes.
@@ -61,11 +66,13 @@ type group struct {
 type Subscription struct {
 	subscriber Subscriber
 	room       *room
-	index      int32   // in its group's members, -1 while it is in none; guarded by the room's mu
-	speaks     bool    // it is in the batch that is being taken; guarded by the room's mu
-	begun      bool    // the client was told so; guarded by the member's mu
-	mute       *string // the connection that it does not hear, its own; nil for none
-	catch      *catch  // there while it catches up; guarded by the room's mu
+	index      int32              // in its group's members, -1 while it is in none; guarded by the room's mu
+	by         chooser            // who wanted it; guarded by the member's mu
+	speaks     bool               // it is in the batch that is being taken; guarded by the room's mu
+	begun      bool               // the client was told so; guarded by the member's mu
+	slow       channel.SlowReader // as the tenant was when it began
+	mute       *string            // the connection that it does not hear, its own; nil for none
+	catch      *catch             // there while it catches up; guarded by the room's mu
 }
 
 // add puts s in. confirm runs before anything is delivered to s.
@@ -98,7 +105,7 @@ func (r *room) group(d wire.Dialect) *group {
 func (r *room) remove(s *Subscription) (settled <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.dispatches && r.settled == nil {
+	if r.gives && r.settled == nil {
 		r.settled = make(chan struct{})
 	}
 	r.late.forget(s)
@@ -123,6 +130,7 @@ func (r *room) enqueue(h *Hub, m *message.Message) {
 	}
 	r.pending = append(r.pending, m)
 	r.bytes += len(m.Data)
+	r.account.Backlog().Add(sizeOf(m))
 	if len(r.late.catching) > 0 {
 		r.come(m)
 	}
@@ -137,12 +145,12 @@ func (r *room) wake(h *Hub) {
 	}
 }
 
-// full returns a channel to wait for when the room holds as much as it may, nil when it does not.
+// full returns a channel to wait for when the room holds as much as it may, or all of its tenant do, nil when they do not.
 func (r *room) full() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.crowded() {
-		return nil
+		return r.account.Backlog().Full()
 	}
 	if r.eased == nil {
 		r.eased = make(chan struct{})
@@ -158,6 +166,12 @@ func (r *room) dispatch(h *Hub) {
 	rota.Take()
 	for r.take(w) {
 		w.deliver(h, r)
+		if len(w.crowded) > 0 {
+			r.settle()
+			h.hold(w.crowded, rota)
+			clear(w.crowded)
+			w.crowded = w.crowded[:0]
+		}
 		if rota.Due() {
 			h.breath.Take()
 		}
@@ -167,17 +181,29 @@ func (r *room) dispatch(h *Hub) {
 	works.Put(w)
 }
 
-// take moves what is pending, and who is there to hear it, into w. It reports false, and ends the dispatcher, when there is nothing.
-func (r *room) take(w *work) bool {
+// settle tells those who left that the dispatcher has given everything that was for them too.
+func (r *room) settle() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.hasSettled()
+}
+
+func (r *room) hasSettled() {
+	r.gives = false
 	if r.settled != nil {
 		close(r.settled)
 		r.settled = nil
 	}
+}
+
+// take moves what is pending, and who is there to hear it, into w. It reports false, and ends the dispatcher, when there is nothing.
+func (r *room) take(w *work) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hasSettled()
 	r.admit()
 	if w.gap = r.nextGap(); w.gap != nil {
-		w.messages = w.messages[:0]
+		w.messages, r.gives = w.messages[:0], true
 		r.hearers(w)
 		return true
 	}
@@ -188,11 +214,13 @@ func (r *room) take(w *work) bool {
 		}
 		return false
 	}
-	n, size, most := 0, 0, r.untilNext(min(len(r.pending), batchMessages))
+	n, size, held, most := 0, 0, 0, r.untilNext(min(len(r.pending), batchMessages))
 	for n < most && size < batchBytes {
 		size += len(r.pending[n].Data)
+		held += sizeOf(r.pending[n])
 		n++
 	}
+	r.account.Backlog().Sub(held)
 	w.messages = append(w.messages[:0], r.pending[:n]...)
 	rest := copy(r.pending, r.pending[n:])
 	clear(r.pending[rest:])
@@ -205,6 +233,7 @@ func (r *room) take(w *work) bool {
 		c.taken = w.messages[n-1].Position
 	}
 	r.passed(n)
+	r.gives = true
 	r.hearers(w)
 	return true
 }

@@ -19,6 +19,12 @@ func (h *Hub) Speaker(t *realm.Tenant, p *auth.Principal) *Speaker {
 	return &Speaker{Member{hub: h, rights: rights{t, p}}}
 }
 
+// Aside is [Member.Aside].
+func (s *Speaker) Aside() *Speaker {
+	s.member.aside = true
+	return s
+}
+
 // Publish is [Member.Publish]. The message is of the user, and of no connection.
 func (s *Speaker) Publish(ctx context.Context, name string, p Publication) (broker.Receipt, *wire.Fault) {
 	return s.member.Publish(ctx, name, p)
@@ -32,4 +38,9 @@ func (s *Speaker) History(ctx context.Context, name string, how Reading) (*Read,
 // Purge is [Member.Purge].
 func (s *Speaker) Purge(ctx context.Context, name string) (message.Position, *wire.Fault) {
 	return s.member.Purge(ctx, name)
+}
+
+// Presence is [Member.Presence].
+func (s *Speaker) Presence(name string, f func(wire.Attendance)) *wire.Fault {
+	return s.member.Presence(name, f)
 }

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -17,8 +18,18 @@ type Start struct {
 	Mute   bool              // without what its own connection says
 	// JoinLeave asks to hear who comes to the channel and who leaves it.
 	JoinLeave bool
+	// Refused, nil for nobody, hears why there is no subscription, before anything of the channel can begin, which others may choose for the client at any moment. It must not wait.
+	Refused func(*wire.Fault)
 
 	from *wire.Recovery // the answer to whoever cannot continue at all
+}
+
+// refuse says no, and returns it.
+func (s *Start) refuse(fault *wire.Fault) *wire.Fault {
+	if s.Refused != nil {
+		s.Refused(fault)
+	}
+	return fault
 }
 
 // Begun is how a subscription began.
@@ -34,26 +45,34 @@ type Begun struct {
 func (m *Member) Subscribe(ctx context.Context, name string, how Start, confirm func(Begun)) *wire.Fault {
 	n, fault := parse(name)
 	if fault != nil {
-		return fault
+		return how.refuse(fault)
 	}
-	m.lock() // until the room is joined: a policy is applied before the decision, or to the subscription
+	if how.Since == nil {
+		m.lock() // until the room is joined: a policy is applied before the decision, or to the subscription
+	} else {
+		m.end(n, (*Subscription).chosen) // the client's own takes the place of one that was chosen for it
+	}
 	r := m.rights
 	d, hears := r.decide(acl.Subscribe, n), acl.Decision{Allowed: true}
 	if how.JoinLeave {
 		hears = r.decide(acl.Presence, n)
 	}
 	var s *Subscription
-	if d.Allowed && hears.Allowed {
+	switch {
+	case !d.Allowed:
+		fault = denied(acl.Subscribe, n)
+	case !hears.Allowed:
+		fault = denied(acl.Presence, n)
+	default:
 		s, fault = m.subscribe(r.ref(n), &how, confirm)
 	}
-	m.mu.Unlock()
-	if denied := m.hub.decided(r, acl.Subscribe, n, d); denied != nil {
-		return denied
+	if fault != nil {
+		_ = how.refuse(fault)
 	}
-	if how.JoinLeave {
-		if denied := m.hub.decided(r, acl.Presence, n, hears); denied != nil {
-			return denied
-		}
+	m.mu.Unlock()
+	_ = m.hub.decided(r, acl.Subscribe, n, d)
+	if how.JoinLeave && d.Allowed {
+		_ = m.hub.decided(r, acl.Presence, n, hears)
 	}
 	if fault != nil || s == nil {
 		return fault
@@ -64,23 +83,24 @@ func (m *Member) Subscribe(ctx context.Context, name string, how Start, confirm 
 // subscribe joins the room of a channel that the member may hear. It returns the subscription where that has to catch up before it begins. The caller holds mu.
 func (m *Member) subscribe(ref channel.Ref, how *Start, confirm func(Begun)) (*Subscription, *wire.Fault) {
 	if m.subscriptions.find(ref.Name) != nil {
-		return nil, &wire.Fault{Code: wire.AlreadySubscribed, Message: "there is a subscription to " + ref.Name.String()}
+		return nil, &wire.Fault{Code: wire.AlreadySubscribed, Message: alreadySubscribed(ref.Name)}
 	}
 	if how.JoinLeave && m.rights.lists(ref.Name) == 0 {
 		return nil, noPresence(ref.Name)
 	}
-	s := &Subscription{subscriber: m.subscriber}
+	setting := m.rights.tenant.Channels.Of(ref.Name)
+	s := &Subscription{subscriber: m.subscriber, slow: setting.SlowReader}
 	if how.Mute {
 		s.mute = &m.connection
 	}
-	keeps := m.rights.tenant.Channels.Of(ref.Name).History.Kept()
+	keeps := setting.History.Kept()
 	var from *wire.Recovery
 	if how.Since != nil && (!keeps || m.rights.mayNotRead(ref.Name)) {
+		m.hub.observer.Recovered(wire.NoHistory, 0)
 		if how.Strict {
 			return nil, unrecoverable(wire.NoHistory)
 		}
 		how.Since, from = nil, &wire.Recovery{Reason: wire.NoHistory}
-		m.hub.observer.Recovered(wire.NoHistory, 0)
 	}
 	told := func(at message.Position) { m.attend(ref, how.JoinLeave, func() { confirm(Begun{at, from}) }) }
 	begun := func() { told(message.Position{}) }
@@ -105,8 +125,12 @@ func (r rights) mayNotRead(name channel.Name) bool {
 	return !d.Allowed && d.Basis == acl.ExplicitDeny
 }
 
+func alreadySubscribed(name channel.Name) string {
+	return "there is a subscription to " + name.String() + "; unsubscribe before you begin another"
+}
+
 func unrecoverable(why wire.Unrecovered) *wire.Fault {
-	return &wire.Fault{Code: wire.Unrecoverable, Message: "this position cannot be continued from: " + string(why)}
+	return &wire.Fault{Code: wire.Unrecoverable, Message: "this position cannot be continued from: " + string(why) + "; ask without strict for what there is"}
 }
 
 // settle lets s begin where its room knows the position from which on it hears, and reports whether it does.
@@ -134,21 +158,41 @@ func (m *Member) catchUp(ctx context.Context, s *Subscription, how Start, confir
 	defer m.mu.Unlock()
 	name := s.room.ref.Name
 	if m.subscriptions.find(name) != s {
-		return &wire.Fault{Code: wire.Forbidden, Message: acl.Subscribe.String() + " on " + name.String() + " is not allowed"}
+		return how.refuse(denied(acl.Subscribe, name))
 	}
-	fault := found.fault(how, err)
+	fault := cmp.Or(m.stillHears(name, how), m.stillReads(name, how, found, err))
+	if err == nil && how.Since != nil && (fault == nil || fault.Code == wire.Unrecoverable) {
+		m.hub.observer.Recovered(found.recovery.Reason, found.recovery.Replayed)
+	}
 	if fault != nil {
 		m.subscriptions.remove(name)
 		m.leave(s)
-		return fault
-	}
-	if found.recovery != nil && how.Since != nil {
-		m.hub.observer.Recovered(found.recovery.Reason, found.recovery.Replayed)
+		return how.refuse(fault)
 	}
 	m.attend(s.room.ref, how.JoinLeave, func() { confirm(Begun{found.at, found.recovery}) })
 	m.hub.replay(s, found)
 	m.began(s)
 	return nil
+}
+
+// stillHears asks again, after the wait for the engine, whether whoever wants to hear of joins and leaves may. The caller holds mu.
+func (m *Member) stillHears(name channel.Name, how Start) *wire.Fault {
+	switch {
+	case !how.JoinLeave:
+	case !m.rights.decide(acl.Presence, name).Allowed:
+		return denied(acl.Presence, name)
+	case m.rights.lists(name) == 0:
+		return noPresence(name)
+	}
+	return nil
+}
+
+// stillReads is why a subscription does not begin where it was found to. What is found is not replayed where history was denied meanwhile. The caller holds mu.
+func (m *Member) stillReads(name channel.Name, how Start, f *found, err error) *wire.Fault {
+	if err == nil && f.recovery != nil && m.rights.mayNotRead(name) {
+		f.page, f.recovery = nil, &wire.Recovery{Reason: wire.NoHistory}
+	}
+	return f.fault(how, err)
 }
 
 // began tells others of a subscription that began. The caller holds mu.

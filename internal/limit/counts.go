@@ -12,7 +12,7 @@ type Counts struct {
 
 	received, receivedBytes atomic.Uint64
 	sent, sentBytes         atomic.Uint64
-	slow                    atomic.Uint64
+	slow, dropped           atomic.Uint64
 	refused                 [quotas]atomic.Uint64
 
 	_ [line]byte
@@ -26,6 +26,9 @@ func (c *Counts) Sent(messages, bytes int) {
 
 // Slow counts a client that was lost because it did not read as fast as its channels spoke.
 func (c *Counts) Slow() { c.slow.Add(1) }
+
+// Dropped counts messages that a client was told it does not get, because it did not read as fast as their channel spoke.
+func (c *Counts) Dropped(messages int) { c.dropped.Add(uint64(messages)) }
 
 // Messages is how many there were, of clients and to them.
 func (c *Counts) Messages() uint64 { return c.received.Load() + c.sent.Load() }
@@ -53,6 +56,7 @@ type Counted struct {
 	Received, ReceivedBytes uint64 // messages of clients
 	Sent, SentBytes         uint64 // messages to clients: answers, and what channels said once for each subscriber
 	Slow                    uint64
+	Dropped                 uint64         // messages, for clients that were too slow for them
 	Refused                 [quotas]uint64 // by the Quota's number
 }
 
@@ -60,7 +64,7 @@ type Counted struct {
 func (c *Counts) Read() (r Counted) {
 	r.Received, r.ReceivedBytes = c.received.Load(), c.receivedBytes.Load()
 	r.Sent, r.SentBytes = c.sent.Load(), c.sentBytes.Load()
-	r.Slow = c.slow.Load()
+	r.Slow, r.Dropped = c.slow.Load(), c.dropped.Load()
 	for q := range c.refused {
 		r.Refused[q] = c.refused[q].Load()
 	}

@@ -12,3 +12,16 @@ func (l *Lobby) Held() int {
 
 // Len is how many lines are remembered.
 func (l *TenantLines[Kind]) Len() int { return len(l.all) }
+
+// Booked is how much is booked for all tenants, and Listed for how many something may be.
+func (o *Outboxes) Booked() int64 { return o.booked.Load() }
+
+// Listed counts the tenants that it looks at.
+func (o *Outboxes) Listed() int { return len(o.tenants) }
+
+// WhileSomebodyMakesRoom calls f while somebody who has no core for it makes room.
+func (o *Outboxes) WhileSomebodyMakesRoom(f func()) {
+	o.evicting.Lock()
+	defer o.evicting.Unlock()
+	f()
+}

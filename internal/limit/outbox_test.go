@@ -98,7 +98,7 @@ func TestTheLargestOutboxesGoFirst(t *testing.T) {
 	for _, size := range []int{1000, 6000, 2000, 4000} {
 		p, _ := tenant.Enter("ana")
 		p.Hold(size, nil)
-		p.OnEvict(func() {
+		p.OnEvict(nil, func(limit.Quota) {
 			gone = append(gone, size)
 			p.Drop(size, nil)
 		})

@@ -2,7 +2,7 @@ package limit
 
 import "time"
 
-// Quota is one limit of a tenant. The set is closed: its names are those of the configuration, and a metric label. The zero Quota is none.
+// Quota is one limit of a tenant, or what its clients meet of a limit of the node. The set is closed: its names are those of the configuration, and a metric label. The zero Quota is none.
 type Quota uint8
 
 // The quotas.
@@ -19,7 +19,8 @@ const (
 	BytesPerSecond
 	BytesPerSecondPerConnection
 	Outbox
-	quotas = iota + 1
+	OutboxPerNode // of the node: what its slow readers lost for it
+	quotas        = iota + 1
 )
 
 // rows say of each quota how it is written, what somebody can do who meets it, where it stands among the limits, and whether it is of what may happen in a second.
@@ -41,6 +42,7 @@ var rows = [quotas]struct {
 	BytesPerSecond:                 {"bytes_per_second", "send less, or ask the operator for more", func(l *Limits) int { return l.BytesPerSecond }, true},
 	BytesPerSecondPerConnection:    {"bytes_per_second_per_connection", "send less", func(l *Limits) int { return l.BytesPerSecondPerConn }, true},
 	Outbox:                         {"outbox", "read faster, or subscribe to less", func(l *Limits) int { return l.Outbox }, false},
+	OutboxPerNode:                  {"outbox_per_node", "read faster, or subscribe to less", func(*Limits) int { return Unlimited }, false},
 }
 
 func (q Quota) String() string { return rows[q].name }

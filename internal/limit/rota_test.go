@@ -51,7 +51,7 @@ func TestTurnsAreDueWithoutAPauseAlone(t *testing.T) {
 		r := limit.NewTenant(limit.Limits{}).Rota()
 		for range 100 {
 			r.Take()
-			time.Sleep(400 * time.Microsecond)
+			time.Sleep(150 * time.Microsecond)
 			if r.Due() {
 				t.Fatal("they are due though there are pauses")
 			}
@@ -60,7 +60,7 @@ func TestTurnsAreDueWithoutAPauseAlone(t *testing.T) {
 		r.Take()
 		var due atomic.Int32
 		for range 10 {
-			time.Sleep(500 * time.Microsecond)
+			time.Sleep(200 * time.Microsecond)
 			for range 3 {
 				if r.Due() {
 					due.Add(1)
@@ -69,6 +69,41 @@ func TestTurnsAreDueWithoutAPauseAlone(t *testing.T) {
 		}
 		if got := due.Load(); got != 10 {
 			t.Errorf("in 10 bursts they were due %d times, want once each", got)
+		}
+		r.Give()
+	})
+}
+
+// Silence is credit, an eighth of it and a millisecond at most. Whoever speaks gains none, and what there is not cannot be spent.
+func TestSilenceIsCredit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := limit.NewTenant(limit.Limits{}).Rota()
+		spend := func(d time.Duration, want bool) {
+			t.Helper()
+			if got := r.Spend(d); got != want {
+				t.Errorf("%v could be spent: %v, want %v", d, got, want)
+			}
+		}
+		silent := func(d time.Duration) {
+			time.Sleep(d)
+			r.Take()
+		}
+		r.Take()
+		r.Give()
+		silent(8 * time.Hour)
+		spend(600*time.Microsecond, true)
+		spend(600*time.Microsecond, false)
+		spend(400*time.Microsecond, true)
+		spend(1, false)
+		time.Sleep(time.Hour) // it speaks
+		r.Give()
+		silent(800 * time.Microsecond)
+		spend(101*time.Microsecond, false)
+		spend(100*time.Microsecond, true)
+		if runtime.GOMAXPROCS(0) > 1 { // one turn is in use, and then another one too
+			silent(time.Hour)
+			spend(1, false)
+			r.Give()
 		}
 		r.Give()
 	})

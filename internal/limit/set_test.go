@@ -145,7 +145,7 @@ func TestLimitsChangeWhileEverybodyComesAndGoes(t *testing.T) {
 
 func TestEveryQuotaHasANameAndARemedy(t *testing.T) {
 	seen := make(map[string]bool)
-	for q := limit.Connections; q <= limit.Outbox; q++ {
+	for q := limit.Connections; q <= limit.OutboxPerNode; q++ {
 		if q.String() == "" || seen[q.String()] || strings.HasSuffix((limit.Over{Quota: q}).Text(), ": ") {
 			t.Errorf("quota %d: name %q, text %q", q, q, (limit.Over{Quota: q}).Text())
 		}

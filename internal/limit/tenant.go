@@ -29,9 +29,14 @@ type Tenant struct {
 	terms                   atomic.Pointer[terms]
 	subscriptions, channels held
 	queued                  atomic.Int64 // bytes that wait for slow readers
-	evicting                sync.Mutex   // held by whoever makes room; nobody waits for it
+	booked                  atomic.Int64 // of the node's account, for them
+	lent                    atomic.Int64 // bytes that requests over HTTP hold
+	listed                  atomic.Bool  // in the node's account; changed under its mu
+	evicting                sync.Mutex   // held by whoever makes room; nobody of another tenant waits for it
 	counts                  Counts
-	rota                    *Rota // set by NewTenant, then read-only
+	backlog                 Backlog
+	rota                    *Rota     // set by NewTenant, then read-only
+	node                    *Outboxes // set by Outboxes.Tenant, then read-only; nil for none
 
 	// Guarded by mu.
 	mu     sync.Mutex
@@ -105,7 +110,8 @@ type Place struct {
 
 	// Guarded by the tenant's mu.
 	index int // in its places
-	evict func()
+	shed  func()
+	evict func(over Quota)
 
 	// The connection's own account, and the terms that its rates follow.
 	terms           *terms

@@ -6,7 +6,7 @@ var Whole = [...]Quota{Connections, ConnectionsPerSecond, Subscriptions, Channel
 // Quotas lists every quota, for label sets that are created at zero.
 var Quotas = [...]Quota{
 	Connections, ConnectionsPerUser, ConnectionsPerSecond, Subscriptions, SubscriptionsPerConnection, Channels,
-	MessagesPerSecond, MessagesPerSecondPerUser, MessagesPerSecondPerConnection, BytesPerSecond, BytesPerSecondPerConnection, Outbox,
+	MessagesPerSecond, MessagesPerSecondPerUser, MessagesPerSecondPerConnection, BytesPerSecond, BytesPerSecondPerConnection, Outbox, OutboxPerNode,
 }
 
 // Rated reports whether a quota is one of what may happen in a second, and not of what may be held.

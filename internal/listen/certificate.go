@@ -6,12 +6,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"portcullis/internal/config/regular"
 )
 
 const (
@@ -118,17 +118,12 @@ func (c *Certificate) tell(pair *tls.Certificate) {
 }
 
 func read(what, file string) ([]byte, error) {
-	f, err := os.Open(file)
+	content, _, err := regular.Read(file, maxFile)
+	if large, ok := errors.AsType[regular.TooLarge](err); ok {
+		return nil, fmt.Errorf("%s file %q has more than %d bytes; name a PEM file", what, file, int64(large))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s file %q cannot be read: %w; name a PEM file that the gateway may read", what, file, errors.Unwrap(err))
-	}
-	defer func() { _ = f.Close() }()
-	content, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("%s file %q cannot be read: %w; name a PEM file that the gateway may read", what, file, errors.Unwrap(err))
-	}
-	if len(content) > maxFile {
-		return nil, fmt.Errorf("%s file %q has more than %d bytes; name a PEM file", what, file, maxFile)
 	}
 	if !bytes.Contains(content, []byte("-----BEGIN ")) {
 		return nil, fmt.Errorf("%s file %q holds no PEM block; it must be PEM, DER is converted by openssl", what, file)

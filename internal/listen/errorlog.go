@@ -1,6 +1,7 @@
 package listen
 
 import (
+	"io"
 	"log"
 	"log/slog"
 	"net"
@@ -102,6 +103,24 @@ func (e *errorLog) Write(line []byte) (int, error) {
 	if ok, suppressed := e.handshakes.take(now); ok {
 		e.logger.Info("tls handshake failed", "source", printable(source, maxText), "reason", reason, "text", printable(why, maxText),
 			"suppressed", suppressed)
+	}
+	return len(line), nil
+}
+
+// LibraryLog returns what Go's standard logger is to write to: some libraries say there what has no other place, net/http's client that a server spoke without being asked. It is logged at
+// no more than ten lines a second, without what the library quotes: that is somebody else's, and may be what a client published.
+func LibraryLog(logger *slog.Logger) io.Writer { return &libraryLog{logger: logger} }
+
+type libraryLog struct {
+	logger *slog.Logger
+	lines  budget
+}
+
+// Write takes one line.
+func (l *libraryLog) Write(line []byte) (int, error) {
+	if ok, suppressed := l.lines.take(time.Now()); ok {
+		text, _, quotes := strings.Cut(strings.TrimSuffix(string(line), "\n"), `"`)
+		l.logger.Warn("a library said something", "event", "library.said", "text", printable(text, maxText), "cut", quotes, "suppressed", suppressed)
 	}
 	return len(line), nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -185,5 +186,19 @@ func TestLogInjection(t *testing.T) {
 		if got := strings.Count(lines.String(), "\n"); got != 2 || lines.Len() > 20<<10 {
 			t.Errorf("%.20q: got %d lines of %d bytes, want 2 of at most 20 KiB", attack, got, lines.Len())
 		}
+	}
+}
+
+// What a library says of a peer's words is a line of the log's own form, without those words, and there are few of them a second.
+func TestALibraryQuotesAPeer(t *testing.T) {
+	var lines bytes.Buffer
+	library := log.New(listen.LibraryLog(slog.New(slog.NewJSONHandler(&lines, nil))), "", 0)
+	for range 1000 {
+		library.Printf("Unsolicited response received on idle HTTP channel starting with %q; err=%v", `a password, and "more"`, nil)
+	}
+	library.Print("a line\nand \x1b[2J another\u009b")
+	all := strings.Split(strings.TrimSuffix(lines.String(), "\n"), "\n")
+	if len(all) > 20 || strings.Contains(lines.String(), "password") || !strings.Contains(all[0], `"text":"Unsolicited response received on idle HTTP channel starting with ","cut":true,"suppressed":0`) {
+		t.Errorf("got %d lines, the first one %s", len(all), all[0])
 	}
 }

@@ -28,6 +28,14 @@ type hubObserver struct {
 	replayed      prometheus.Histogram
 	read          prometheus.Histogram
 	gaps          counters[wire.GapReason]
+	dropped       counters[channel.SlowReader]
+	chosen        counters[choice]
+}
+
+// choice is what becomes of a subscription that somebody chose for a client.
+type choice struct {
+	by      hub.Chooser
+	refused wire.Code
 }
 
 func newHub(f promauto.Factory, d decisions, s sent) hubObserver {
@@ -44,8 +52,27 @@ func newHub(f promauto.Factory, d decisions, s sent) hubObserver {
 	for _, why := range wire.GapReasons {
 		gaps.row(why, string(why))
 	}
+	choices := make(rows[choice])
+	for _, by := range hub.Choosers {
+		choices.row(choice{by, ""}, string(by), "subscribed")
+		for _, code := range hub.NotChosen {
+			choices.row(choice{by, code}, string(by), string(code))
+		}
+	}
+	dropped := make(rows[channel.SlowReader])
+	for _, way := range channel.SlowReaders[1:] {
+		dropped.row(way, way.String())
+	}
 	return hubObserver{
+		chosen: newCounters(f, "chosen_subscriptions_total",
+			"Subscriptions that clients did not ask for, by who chose them: tenant, its configuration; service, a backend of the tenant; and by what came of it: subscribed, or why not: forbidden (the rules do not "+
+				"allow it to that user), quota_exceeded, already_subscribed, unavailable (the engine did not answer).",
+			[]string{"by", "result"}, choices, other, other),
 		decisions: d,
+		dropped: newCounters(f, "dropped_messages_total",
+			"Messages that waited for a subscriber which did not read as fast as the channel speaks, and were dropped, by the channel's slow_reader. The subscriber was told by a gap. Where one is disconnected "+
+				"instead it is in portcullis_slow_consumers_total. They were counted as sent when they were queued.",
+			label("slow_reader"), dropped, other),
 		recoveries: newCounters(f, "recoveries_total",
 			"Subscriptions that were to continue from a position, by what came of it: recovered, or why not: trimmed (something is not stored any more), epoch (a position "+
 				"of another numbering, as all are after the engine in memory was restarted), limit (more than is sent at once), no_history.",
@@ -126,6 +153,16 @@ func (o *hubObserver) Caught(messages, bytes int) {
 // Gap implements [hub.Observer].
 func (o *hubObserver) Gap(why wire.GapReason, recipients int) {
 	o.gaps.of(why).Add(float64(recipients))
+}
+
+// Chosen implements [hub.Observer].
+func (o *hubObserver) Chosen(by hub.Chooser, refused wire.Code) {
+	o.chosen.of(choice{by, refused}).Inc()
+}
+
+// Dropped implements [hub.Observer].
+func (o *hubObserver) Dropped(why channel.SlowReader, messages int) {
+	o.dropped.of(why).Add(float64(messages))
 }
 
 // Unsubscribed implements [hub.Observer].

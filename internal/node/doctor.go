@@ -4,6 +4,7 @@ import (
 	"portcullis/internal/auth"
 	"portcullis/internal/auth/ticket"
 	"portcullis/internal/doctor"
+	"portcullis/internal/gateway/rehearsal"
 	"portcullis/internal/hub"
 	"portcullis/internal/limit"
 	"portcullis/internal/metrics"
@@ -20,10 +21,14 @@ func (n *Node) newDoctor(dialects []wire.Dialect) *doctor.Doctor {
 		Join: func(t *realm.Tenant, p *auth.Principal, place *limit.Place, connection string, s hub.Subscriber) doctor.Member {
 			return n.hub.Join(t, p, place, connection, s).Aside()
 		},
-		Dialect: dialects[0],
-		Engine:  n.engine,
-		Ledger:  n.ledger,
-		Tickets: ticket.NewOffice(n.engine.State()),
+		Speak:       func(t *realm.Tenant, p *auth.Principal) doctor.Speaker { return n.hub.Speaker(t, p).Aside() },
+		Dialect:     dialects[0],
+		Directory:   n.hub,
+		Engine:      n.engine,
+		Ledger:      n.ledger,
+		Tickets:     ticket.NewOffice(n.engine.State()),
+		Connections: rehearsal.Backend{Roster: n.gateway.Roster()},
+		Rehearse:    func() doctor.Rehearsal { return rehearsal.New(n.hub, dialects[0]) },
 		Live: func(f func(*auth.Principal)) {
 			n.gateway.Roster().Each(func(s *session.Session) { f(s.Principal()) })
 		},

@@ -96,7 +96,8 @@ func New(o Options) (*Node, []config.Problem) {
 	dialects := []wire.Dialect{json.Dialect{}, mirror.Dialect{}}
 	m := metrics.New(o.Version, dialects)
 	gates := newGates(m)
-	built := realm.Options{Log: o.Log, Keys: m.Keys(), Lists: m.Lists(), Candidates: m.Candidates(), Gate: gates.tokens, CertificateGate: gates.chains}
+	outboxes := limit.NewOutboxes(int64(o.Config.Limits.OutboxPerNode))
+	built := realm.Options{Outboxes: outboxes, Log: o.Log, Keys: m.Keys(), Lists: m.Lists(), Candidates: m.Candidates(), Gate: gates.tokens, CertificateGate: gates.chains}
 	snapshot, problems := realm.Build(o.Config, built)
 	hooks, more := webhook.Read(o.Config)
 	if problems = append(problems, more...); snapshot == nil || hooks == nil {
@@ -111,7 +112,7 @@ func New(o Options) (*Node, []config.Problem) {
 	n.options.Config = nil
 	m.Configured(len(o.Config.Tenants), false)
 	n.tenants = tenants.New(tenants.Config{
-		Tenants: func() []*realm.Tenant { return n.realms.Current().Tenants() }, Named: int(o.Config.Metrics.Tenants), Observer: m.Tenants(), Log: o.Log,
+		Tenants: func() []*realm.Tenant { return n.realms.Current().Tenants() }, Named: int(o.Config.Metrics.Tenants), Outboxes: outboxes, Observer: m.Tenants(), Log: o.Log,
 	})
 	n.page = metrics.NewPage(n.tenants)
 	if o.Audit == nil {

@@ -18,7 +18,7 @@ type Problem struct {
 	Status   int           // 0 for the code's own
 	Detail   string        // for the client: what is wrong with this request, and the remedy
 	Instance string        // a URN that the operator finds in the log; empty for none
-	Retry    time.Duration // at most when to come again; 0 where that does not help
+	Retry    time.Duration // at most when to come again; 0 where nobody knows, or where that does not help
 }
 
 // document is the body, as RFC 9457, section 3.1, names its members.
@@ -48,7 +48,7 @@ func Write(w http.ResponseWriter, p Problem) {
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	if seconds := int(p.Retry / time.Second); seconds > 0 {
+	if seconds := p.seconds(); seconds > 0 {
 		// Spread, so that everybody who was refused at once does not come back at once.
 		h.Set("Retry-After", strconv.Itoa(1+rand.IntN(seconds)))
 	}
@@ -56,6 +56,18 @@ func Write(w http.ResponseWriter, p Problem) {
 	body := json.NewEncoder(w)
 	body.SetEscapeHTML(false) // it is no HTML, and people read it
 	_ = body.Encode(p.Document())
+}
+
+// comeBack is when to come again where nobody knows when that helps: somebody else must leave a place, or the engine come back.
+const comeBack = 5 * time.Second
+
+// seconds is at most when to come again, 0 where that does not help. Whoever met a limit, or found nobody to serve it, is always told.
+func (p Problem) seconds() int {
+	retry := p.Retry
+	if status := p.status(); retry == 0 && (status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable) {
+		retry = comeBack
+	}
+	return int((retry + time.Second - 1) / time.Second)
 }
 
 // Document returns p as JSON has it, for an answer that holds one.

@@ -42,3 +42,39 @@ func TestAProblemIsADocument(t *testing.T) {
 		})
 	}
 }
+
+// Whoever met a limit, or found nobody to serve it, is told when to come again, in whole seconds, however soon that is; nobody else is.
+func TestALimitSaysWhenToComeAgain(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		problem problem.Problem
+		most    int // seconds
+	}{
+		{"in a moment", problem.Problem{Code: wire.RateLimited, Retry: 20 * time.Millisecond}, 1},
+		{"in a second", problem.Problem{Code: wire.RateLimited, Retry: time.Second}, 1},
+		{"in less than two", problem.Problem{Code: wire.RateLimited, Retry: 1900 * time.Millisecond}, 2},
+		{"when somebody leaves", problem.Problem{Code: wire.QuotaExceeded}, 5},
+		{"when the engine is back", problem.Problem{Code: wire.Unavailable}, 5},
+		{"a status of its own", problem.Problem{Code: wire.BadRequest, Status: 415}, 0},
+		{"what does not pass", problem.Problem{Code: wire.Forbidden}, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			least, most := 0, 0
+			for range 200 {
+				w := httptest.NewRecorder()
+				problem.Write(w, tt.problem)
+				text := w.Header().Get("Retry-After")
+				if (text != "") != (tt.most > 0) {
+					t.Fatalf("got Retry-After %q, want one: %v", text, tt.most > 0)
+				}
+				seconds, _ := strconv.Atoi(text)
+				if most = max(most, seconds); least == 0 || seconds < least {
+					least = seconds
+				}
+			}
+			if want := min(tt.most, 1); least != want || most != tt.most {
+				t.Errorf("got %d to %d seconds, want %d to %d", least, most, want, tt.most)
+			}
+		})
+	}
+}

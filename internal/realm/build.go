@@ -30,6 +30,8 @@ type Options struct {
 	// Gate bounds how many tokens' signatures are verified at once, and CertificateGate how many chains: apart, because a stranger's chain costs
 	// more than a token, and must not keep the honest tokens waiting. Without the second the first serves both.
 	Gate, CertificateGate auth.Gate
+	// Outboxes count what waits for slow readers of all tenants; nil for nobody.
+	Outboxes *limit.Outboxes
 	// Previous is the snapshot that this one is to follow; nil for none. What is unchanged is carried over: accounts, on which live connections hold places; keys,
 	// which are not fetched again; revocation lists; signatures that were verified. Building changes nothing of it.
 	Previous *Snapshot
@@ -95,7 +97,7 @@ func (b *builder) tenant(c *config.Tenant, rules *compiled) {
 	if was := b.previous.tenants[id]; was != nil {
 		t.Account, t.Counts = was.Account, was.Counts
 	} else {
-		t.Account, t.Counts = limit.NewTenant(t.limits), new(Counts)
+		t.Account, t.Counts = b.options.Outboxes.Tenant(t.limits), new(Counts)
 	}
 	if rules.trial != nil {
 		t.candidate = newCandidate(rules.trial, t.Counts, b.options.Log, b.options.Candidates)
@@ -106,6 +108,7 @@ func (b *builder) tenant(c *config.Tenant, rules *compiled) {
 	} else {
 		b.channels(c, t)
 	}
+	b.choices(c, t, rules.kept)
 	first := len(b.issuers)
 	for i, issuer := range c.Issuers {
 		b.issuer(c, id, i)

@@ -36,5 +36,10 @@ func settingOf(c config.Channel) (s channel.Setting) {
 	if c.Presence {
 		s.Presence = int(c.PresenceMembers)
 	}
+	for _, way := range channel.SlowReaders {
+		if c.SlowReader == way.String() {
+			s.SlowReader = way
+		}
+	}
 	return s
 }

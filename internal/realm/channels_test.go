@@ -57,3 +57,35 @@ func TestUnchangedSettingsAreCarriedOver(t *testing.T) {
 		t.Error("other settings did not")
 	}
 }
+
+func withChoices(list string) string {
+	return strings.Replace(both, "  - id: globex", "    subscribe: "+list+"\n  - id: globex", 1)
+}
+
+// A choice that no rule could ever allow is told, and the tenant is loaded all the same.
+func TestAChoiceThatNoRuleAllowsIsAWarning(t *testing.T) {
+	s, problems := newWorld(t).build(withChoices(`[{channels: ["user:{user}:inbox"]}]`))
+	if s == nil || len(problems) != 1 || problems[0].Severity != config.Warning || problems[0].Line != 9 || !strings.Contains(problems[0].String(), `nobody is ever subscribed to "user:{user}:inbox"`) {
+		t.Errorf("got %v, want a snapshot and one warning of line 9", problems)
+	}
+	if s, problems = newWorld(t).build(withChoices(`[{channels: ["user:*"]}, {channels: ["user:{nobody}"]}]`)); s != nil || len(problems) != 2 || problems[0].Severity != config.Error {
+		t.Errorf("got %v, want two errors", problems)
+	}
+}
+
+// A live connection sees by the pointer whether anything changed.
+func TestUnchangedChoicesAreCarriedOver(t *testing.T) {
+	w := newWorld(t)
+	keys := &readings{seen: make(map[string]int)}
+	was := w.after(nil, keys, withChoices(`[{channels: ["a"]}]`))
+	acme := tenant.MustParse("acme")
+	if got := w.after(was, keys, strings.Replace(withChoices(`[{channels: ["a"]}]`), "allow: [echo]", "allow: [publish]", 1)); got.Tenant(acme).Choices != was.Tenant(acme).Choices {
+		t.Error("other rules made other choices")
+	}
+	if got := w.after(was, keys, withChoices(`[{channels: ["b"]}]`)); got.Tenant(acme).Choices == was.Tenant(acme).Choices {
+		t.Error("other choices did not")
+	}
+	if got := was.Tenant(tenant.MustParse("globex")).Choices; got != nil {
+		t.Error("globex has choices of another tenant's file")
+	}
+}

@@ -83,7 +83,7 @@ func waits(t *limit.Tenant, n int) (fit int) {
 	evicted := false
 	for range n / each {
 		p, _ := t.Enter("ana")
-		p.OnEvict(func() { evicted = true; p.Drop(each, nil) })
+		p.OnEvict(nil, func(limit.Quota) { evicted = true; p.Drop(each, nil) })
 		p.Hold(each-64, nil) // and what a reference costs
 		if p.MakeRoom(); evicted {
 			return fit

@@ -30,6 +30,8 @@ type Tenant struct {
 	Counts  *Counts // nil for a tenant that is in no snapshot
 	// Channels are what its channels do beside passing on what is said.
 	Channels *channel.Settings
+	// Choices are the channels that its users are subscribed to without asking; nil where there are none.
+	Choices *acl.Choices
 	// TokenLife is how long a token of its issuers may count from now on, leeway included; 0 without an issuer.
 	TokenLife time.Duration
 	origins   map[string]struct{}

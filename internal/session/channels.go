@@ -11,14 +11,12 @@ func (s *Session) publish(r *wire.Request) {
 	s.reply(&wire.Reply{Verb: r.Verb, ID: r.ID, Channel: r.Channel, Position: receipt.Position, Duplicate: receipt.Duplicate, Fault: fault})
 }
 
-// subscribe answers before the first message can arrive.
+// subscribe answers before the first message can arrive, and before anything of the channel can begin that others choose for the client.
 func (s *Session) subscribe(r *wire.Request) {
-	fault := s.member.Subscribe(s.host.context, r.Channel, hub.Start{Since: r.Since, Strict: r.Strict, Mute: r.Mute, JoinLeave: r.JoinLeave}, func(b hub.Begun) {
+	how := hub.Start{Since: r.Since, Strict: r.Strict, Mute: r.Mute, JoinLeave: r.JoinLeave, Refused: func(fault *wire.Fault) { s.answer(r, fault) }}
+	_ = s.member.Subscribe(s.host.context, r.Channel, how, func(b hub.Begun) {
 		s.reply(&wire.Reply{Verb: r.Verb, ID: r.ID, Channel: r.Channel, Position: b.Position, Recovery: b.Recovery})
 	})
-	if fault != nil {
-		s.answer(r, fault)
-	}
 }
 
 // history answers with a page. It fits into the outbox, because the session waited until half of that was free.

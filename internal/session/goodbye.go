@@ -16,7 +16,7 @@ import (
 // has had its time to.
 func (s *Session) End(reason wire.Close, retry time.Duration) { s.end(reason, 0, retry) }
 
-// EndOver says goodbye because of a limit of the tenant, which the close frame has no word for: the report names it.
+// EndOver says goodbye because of a limit of the tenant or of the node, which the close frame has no word for: the report names it.
 func (s *Session) EndOver(reason wire.Close, q limit.Quota) { s.end(reason, q, 0) }
 
 func (s *Session) end(reason wire.Close, over limit.Quota, retry time.Duration) {
@@ -39,7 +39,8 @@ func (s *Session) end(reason wire.Close, over limit.Quota, retry time.Duration) 
 // Cut closes the socket without a word, for a process that has no more time. Run then returns.
 func (s *Session) Cut() { s.socket.CloseNow() }
 
-func (s *Session) ending() bool {
+// Ending reports whether the connection has ended or is about to: nothing that is asked for it would come to pass.
+func (s *Session) Ending() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.goodbye != nil
@@ -77,7 +78,7 @@ type Report struct {
 	Principal          *auth.Principal
 	Initiator          Initiator
 	Reason             string
-	Over               limit.Quota // of the tenant, because of which it ended; 0 for none
+	Over               limit.Quota // because of which it ended; 0 for none
 	Code               int         // of the close frame, 0 where there was none
 	Duration           time.Duration
 	Requests           uint64

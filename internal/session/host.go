@@ -40,6 +40,9 @@ func NewHost(node string, o Observer, log *slog.Logger) *Host {
 	return h
 }
 
+// Context ends what anybody waits for in the hub for a session, when the process must end.
+func (h *Host) Context() context.Context { return h.context }
+
 // Interrupt ends what requests wait for in the hub. It is for a process that has no more time.
 func (h *Host) Interrupt() { h.cancel() }
 
@@ -84,8 +87,8 @@ type errand struct {
 
 func newErrand() any { return &errand{payload: make([]byte, 0, 1024), done: make(chan struct{}, 1)} }
 
-// keepBuffer is the largest buffer that is worth keeping.
-const keepBuffer = 64 << 10
+// keepBuffer is the largest buffer that is worth keeping: what a message of 64 KiB grows to.
+const keepBuffer = 128 << 10
 
 // putBack lets another message use e, its buffer too unless it has grown too large to be kept.
 func (h *Host) putBack(e *errand) {

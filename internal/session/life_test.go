@@ -196,7 +196,7 @@ func TestARevocationOfAClientThatIsBeingSentAway(t *testing.T) {
 		hear(t, c)
 		live.End(wire.Rebalance, time.Second)
 		live.End(wire.CredentialRevoked, 0)
-		if got := live.Deliver([]byte{0x81, 1, 'x'}, 1, nil); got != hub.Lost {
+		if got := live.Deliver(&wire.Parcel{Frames: []byte{0x81, 1, 'x'}, Messages: 1}, nil); got != hub.Lost {
 			t.Errorf("what is said after the revocation is %v, want lost", got)
 		}
 		if got := s.report(); got.Code != 4001 || got.Delivered != 0 {

@@ -27,4 +27,4 @@ type Observer interface {
 }
 
 // Kinds lists what Sent may tell, for label sets that are created at zero.
-var Kinds = []string{"welcome", "ok", "error", string(wire.Expiring), string(wire.Unsubscribed), string(wire.Join), string(wire.Leave), string(wire.JoinLeave)}
+var Kinds = []string{"welcome", "ok", "error", string(wire.Expiring), string(wire.Subscribed), string(wire.Unsubscribed), string(wire.Join), string(wire.Leave), string(wire.JoinLeave)}

@@ -1,11 +1,13 @@
 package session
 
 import (
+	"context"
 	"slices"
 	"time"
 
 	"portcullis/internal/channel"
 	"portcullis/internal/hub"
+	"portcullis/internal/message"
 	"portcullis/internal/wire"
 )
 
@@ -25,6 +27,7 @@ func (s *Session) refresh(r *wire.Request) {
 	lost := s.member.Renew(p, s.tenants)
 	s.reply(&wire.Reply{Verb: r.Verb, ID: r.ID, Expires: p.Expires})
 	s.Tell(lost)
+	s.Gain(s.host.context, lost)
 	s.host.observer.Renewed(s.id, s.remote, p)
 	s.renewed(s)
 }
@@ -69,10 +72,58 @@ func (s *Session) tell(notices []*wire.Notice) {
 	if len(frames) == 0 { // the dialect has no word for it
 		return
 	}
-	if _, err := s.socket.Send(frames, len(notices), nil); err != nil {
+	if _, err := s.socket.Send(frames, len(notices)); err != nil {
 		s.failed(err)
 	}
 }
+
+// Gain begins what the tenant chose for its client by a change of its rights, which Tell has told of. It may wait for the engine; a client for whom that does not answer comes back, and asks by that again.
+func (s *Session) Gain(ctx context.Context, change *hub.Loss) {
+	if change.Gains() == 0 || !s.toldOfChoices() {
+		return
+	}
+	if s.member.Gain(ctx, change, s.subscribed) != nil {
+		s.End(wire.ClosedInternal, jitter(comeBackSlower))
+	}
+}
+
+// Give subscribes the client to a channel that a service of its tenant chose, where the rules allow that to the client. It returns where the subscription begins; the client was told so then.
+func (s *Session) Give(ctx context.Context, name channel.Name) (at message.Position, fault *wire.Fault) {
+	if !s.toldOfChoices() {
+		return at, &wire.Fault{Code: wire.NotAvailable, Message: "the connection's protocol has no subscriptions"}
+	}
+	fault = s.member.Give(ctx, name, func(all []wire.Subscription) {
+		at = all[0].Position
+		s.subscribed(all)
+	})
+	return at, fault
+}
+
+// subscribed tells the client what was chosen for it.
+func (s *Session) subscribed(all []wire.Subscription) {
+	notices := make([]*wire.Notice, len(all))
+	for i, one := range all {
+		notices[i] = noticeOf(one)
+	}
+	s.tell(notices)
+}
+
+func noticeOf(s wire.Subscription) *wire.Notice {
+	return &wire.Notice{Kind: wire.Subscribed, Channel: s.Channel, Position: s.Position}
+}
+
+// toldOfChoices reports whether the dialect has a word for a subscription that nobody asked for. Without one nothing is chosen for the client.
+func (s *Session) toldOfChoices() bool {
+	return len(s.dialect.AppendNotice(nil, noticeOf(wire.Subscription{}))) > 0
+}
+
+// Chosen returns the names of those subscriptions that the client has by its tenant's choice, in no order, and whether it can be told of others.
+func (s *Session) Chosen() (names []channel.Name, more bool) {
+	return s.member.Chosen(), s.toldOfChoices()
+}
+
+// Has reports whether the client is subscribed to a channel, or about to be.
+func (s *Session) Has(name channel.Name) bool { return s.member.Has(name) }
 
 // Channels returns the names that the client is subscribed to, in no order.
 func (s *Session) Channels() []channel.Name { return s.member.Channels() }

@@ -9,7 +9,7 @@ import (
 // read gives every message to a pair of hands and waits for them, until the connection ends; it returns why. A close decided on elsewhere
 // makes it end too.
 func (s *Session) read() error {
-	for !s.ending() {
+	for !s.Ending() {
 		op, err := s.socket.Next()
 		if err != nil {
 			return err
@@ -40,7 +40,7 @@ func (s *Session) message(op wire.Opcode, payload []byte) {
 
 // serve answers one request and reports whether the session goes on.
 func (s *Session) serve(r wire.Request, fault *wire.Fault) bool {
-	if s.socket.Await(); s.ending() { // a credential may have ended while the client was waited for
+	if s.socket.Await(); s.Ending() { // a credential may have ended while the client was waited for
 		return false
 	}
 	now := time.Now()
@@ -54,17 +54,17 @@ func (s *Session) serve(r wire.Request, fault *wire.Fault) bool {
 		if s.refusals.tooMany(now) {
 			s.End(wire.ClosedRateLimited, jitter(comeBackSlower))
 		}
-		return !s.ending()
+		return !s.Ending()
 	}
 	if fault == nil && r.Wants != "" {
 		fault = &wire.Fault{Code: wire.NotAvailable, Message: r.Wants + " is not available on this channel"}
 	}
 	if fault != nil {
 		s.answer(&r, fault)
-		return !s.ending()
+		return !s.Ending()
 	}
 	s.do(&r, now)
-	return !s.ending()
+	return !s.Ending()
 }
 
 // do calls the hub's verb for a request that may be tried.
@@ -77,7 +77,7 @@ func (s *Session) do(r *wire.Request, now time.Time) {
 	case wire.Subscribe:
 		s.subscribe(r)
 	case wire.Unsubscribe:
-		s.answer(r, s.member.Unsubscribe(r.Channel))
+		s.unsubscribe(r)
 	case wire.Presence:
 		s.presence(r)
 	case wire.History:
@@ -88,6 +88,13 @@ func (s *Session) do(r *wire.Request, now time.Time) {
 		s.reply(&wire.Reply{Verb: r.Verb, ID: r.ID, Time: now})
 	default:
 		s.answer(r, &wire.Fault{Code: wire.NotAvailable, Message: string(r.Verb) + " is not available on this gateway"})
+	}
+}
+
+// unsubscribe answers before anything of the channel can begin again: a service may choose it for the client at the same moment.
+func (s *Session) unsubscribe(r *wire.Request) {
+	if fault := s.member.End(r.Channel, func() { s.answer(r, nil) }); fault != nil {
+		s.answer(r, fault)
 	}
 }
 

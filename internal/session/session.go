@@ -15,6 +15,7 @@ import (
 	"portcullis/internal/hub"
 	"portcullis/internal/limit"
 	"portcullis/internal/realm"
+	"portcullis/internal/socket"
 	"portcullis/internal/tenant"
 	"portcullis/internal/wire"
 )
@@ -30,8 +31,10 @@ const (
 type Socket interface {
 	Next() (wire.Opcode, error)
 	Payload(buf []byte, limit int) ([]byte, error)
-	Send(frames []byte, messages int, shared *limit.Shared) (kept bool, err error)
+	Send(frames []byte, messages int) (socket.Fate, error)
+	Deliver(p *wire.Parcel, lane wire.Lane) (socket.Fate, error)
 	Await()
+	AwaitOurs(until time.Time)
 	Ping() error
 	OnPong(f func(rtt time.Duration))
 	Close(reason wire.Close, retry time.Duration)
@@ -80,7 +83,7 @@ type Renew func(ctx context.Context, s *Session, token string) (*auth.Principal,
 // goodbye is the end that somebody other than the client decided on.
 type goodbye struct {
 	reason wire.Close
-	over   limit.Quota   // of the tenant, because of which it is; 0 for none
+	over   limit.Quota   // because of which it is; 0 for none
 	said   chan struct{} // closed when the socket is
 }
 
@@ -148,8 +151,19 @@ func (s *Session) Run() {
 	s.report(end)
 }
 
-// Greet says the welcome, once, before Run: here, and not on the small stack of Run. Whoever is welcomed can be found, so the session stands in the roster by then.
+// Greet says the welcome, once, before Run: here, and not on the small stack of Run. Whoever is welcomed can be found, so the session stands in the roster by then. Where the tenant chose
+// channels for the client they are in it, and that may take the engine's time; when it does not answer the connection ends without a welcome, because what its client relies on to hear would be missing.
 func (s *Session) Greet() {
+	if !s.toldOfChoices() {
+		s.hello(nil)
+		return
+	}
+	if s.member.Greet(s.host.context, s.hello) != nil {
+		s.End(wire.ClosedInternal, jitter(comeBackSlower))
+	}
+}
+
+func (s *Session) hello(chosen []wire.Subscription) {
 	p := s.Principal()
 	hello := s.codec.AppendWelcome(nil, &wire.Welcome{
 		Connection: s.id,
@@ -160,6 +174,8 @@ func (s *Session) Greet() {
 		Expires:    p.Expires,
 		Ping:       PingEvery,
 		Limits:     s.welcome,
+
+		Subscriptions: chosen,
 	})
 	if len(hello) > 0 {
 		s.send("welcome", hello)
@@ -167,21 +183,27 @@ func (s *Session) Greet() {
 }
 
 // Deliver implements [hub.Subscriber]. A client that reads too slowly for its outbox ends here.
-func (s *Session) Deliver(frames []byte, messages int, shared *limit.Shared) hub.Outcome {
+func (s *Session) Deliver(p *wire.Parcel, lane wire.Lane) hub.Outcome {
 	if s.mute.Load() {
 		return hub.Lost
 	}
-	kept, err := s.socket.Send(frames, messages, shared)
+	fate, err := s.socket.Deliver(p, lane)
 	if err != nil {
 		s.failed(err)
 		return hub.Lost
 	}
-	s.delivered.Add(uint64(messages))
-	if kept {
+	s.delivered.Add(uint64(p.Messages))
+	switch fate {
+	case socket.Crowded:
+		return hub.Crowded
+	case socket.Queued:
 		return hub.Kept
 	}
 	return hub.Taken
 }
+
+// Await implements [hub.Subscriber].
+func (s *Session) Await(until time.Time) { s.socket.AwaitOurs(until) }
 
 // notice tells the client something that it did not ask for.
 func (s *Session) notice(n *wire.Notice) {
@@ -192,7 +214,7 @@ func (s *Session) notice(n *wire.Notice) {
 
 // send gives the client one frame of its own.
 func (s *Session) send(kind string, frame []byte) {
-	if _, err := s.socket.Send(frame, 1, nil); err != nil {
+	if _, err := s.socket.Send(frame, 1); err != nil {
 		s.failed(err)
 		return
 	}

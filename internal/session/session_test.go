@@ -20,10 +20,12 @@ import (
 
 	"portcullis/internal/acl"
 	"portcullis/internal/auth"
+	"portcullis/internal/broker"
 	"portcullis/internal/broker/memory"
 	"portcullis/internal/channel"
 	"portcullis/internal/hub"
 	"portcullis/internal/limit"
+	"portcullis/internal/message"
 	"portcullis/internal/realm"
 	"portcullis/internal/session"
 	"portcullis/internal/socket"
@@ -79,8 +81,10 @@ func (quiet) Denied(*auth.Principal, acl.Action, channel.Name, acl.Decision) {}
 func (quiet) Unsubscribed(hub.Ending)                                        {}
 func (quiet) Recovered(wire.Unrecovered, int)                                {}
 func (quiet) Read(int)                                                       {}
+func (quiet) Chosen(hub.Chooser, wire.Code)                                  {}
 func (quiet) Caught(int, int)                                                {}
 func (quiet) Gap(wire.GapReason, int)                                        {}
+func (quiet) Dropped(channel.SlowReader, int)                                {}
 func (quiet) Delivered(*hub.Batch)                                           {}
 func (quiet) Subscriptions(int)                                              {}
 func (quiet) Members(int)                                                    {}
@@ -101,18 +105,46 @@ type stage struct {
 	renewed atomic.Int32                 // how often a session said that it is somebody new
 	realm   atomic.Pointer[realm.Tenant] // as the tenant is now
 
+	engine *engine
+	chosen []string // what its tenant chooses, of channels that keep history
+
+	entered  chan *session.Session // for dial, before which nobody may end the test
 	sessions chan *session.Session
+}
+
+// engine is one that may not say where channels are, and may take its time to take a message.
+type engine struct {
+	broker.Broker
+	silent atomic.Bool
+	takes  chan error // not nil: it takes a message when it is told to, or does not
+}
+
+func (e *engine) Publish(ctx context.Context, m message.Message, keep broker.Keep) (broker.Receipt, error) {
+	if e.takes != nil {
+		if err := <-e.takes; err != nil {
+			return broker.Receipt{}, err
+		}
+	}
+	return e.Broker.Publish(ctx, m, keep)
+}
+
+func (e *engine) Heads(ctx context.Context, refs []channel.Ref) ([]message.Position, error) {
+	if e.silent.Load() {
+		return nil, errors.New("cut")
+	}
+	return e.Broker.Heads(ctx, refs)
 }
 
 func newStage(t *testing.T) *stage {
 	s := &stage{
 		t: t, book: new(book), log: new(bytes.Buffer), net: testnet.Listen(), dialect: wirejson.Dialect{},
-		limits: limit.Limits{MessageSize: 1024}, expires: time.Hour, sessions: make(chan *session.Session, 10),
+		limits: limit.Limits{MessageSize: 1024}, expires: time.Hour, entered: make(chan *session.Session, 10), sessions: make(chan *session.Session, 10),
+		engine: &engine{Broker: memory.New()},
 	}
 	s.renew = func(context.Context, *session.Session, string) (*auth.Principal, *wire.Fault) {
 		return nil, &wire.Fault{Code: wire.NotAvailable, Message: "refresh is not available here"}
 	}
-	h := hub.New(memory.New(), quiet{}, slog.New(slog.DiscardHandler))
+	h := hub.New(s.engine, quiet{}, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.Background())
 	hubDone := make(chan struct{})
 	go func() { h.Run(ctx); close(hubDone) }()
@@ -126,8 +158,8 @@ func newStage(t *testing.T) *stage {
 			return
 		}
 		live := s.play(host, h, conn)
-		s.sessions <- live
 		running.Go(live.Run)
+		s.entered <- live
 	})}
 	serverDone := make(chan struct{})
 	go func() { server.Serve(s.net); close(serverDone) }()
@@ -155,6 +187,7 @@ func (s *stage) play(host *session.Host, h *hub.Hub, conn *socket.Conn) *session
 		s.t.Error(problems)
 	}
 	r := &realm.Tenant{ID: id, Policy: policy, Account: limit.NewTenant(s.limits)}
+	r = s.choosing(r, s.chosen...)
 	p := &auth.Principal{Tenant: id, User: "ana", Segment: "ana", Method: auth.Bearer, Expires: time.Now().Add(s.expires)}
 	s.realm.Store(r)
 	place, _ := r.Account.Enter("ana")
@@ -169,6 +202,22 @@ func (s *stage) play(host *session.Host, h *hub.Hub, conn *socket.Conn) *session
 	return live
 }
 
+// choosing is a tenant that chooses these channels for its users, and keeps all of their history.
+func (s *stage) choosing(r *realm.Tenant, chosen ...string) *realm.Tenant {
+	if len(chosen) == 0 {
+		return r
+	}
+	choices, problems := acl.CompileChoices(r.ID, []acl.Choice{{Channels: chosen}})
+	all, err := channel.ParsePattern("**")
+	if problems != nil || err != nil {
+		s.t.Error(problems, err)
+	}
+	next := *r
+	next.Choices = choices
+	next.Channels = channel.NewSettings([]channel.Matched{{Pattern: all, Setting: channel.Setting{History: channel.History{Messages: 10, Age: time.Hour}}}})
+	return &next
+}
+
 func (s *stage) dial() *websocket.Conn {
 	s.t.Helper()
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return s.net.Dial(ctx) }}
@@ -177,6 +226,7 @@ func (s *stage) dial() *websocket.Conn {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { c.CloseNow() })
+	s.sessions <- <-s.entered
 	return c
 }
 
@@ -293,7 +343,7 @@ func TestAClientThatAnswersNoPingEnds(t *testing.T) {
 		defer c.Close()
 		c.Write([]byte("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
 			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"))
-		<-s.sessions
+		<-s.entered
 		all := new(bytes.Buffer)
 		all.ReadFrom(c)
 		took := time.Since(start)

@@ -36,9 +36,15 @@ func freePlace() *limit.Place {
 
 func serve(t *testing.T, l net.Listener, dial func() net.Conn) *server {
 	t.Helper()
+	return serveAt(t, freePlace(), l, dial)
+}
+
+// serveAt counts what waits for the clients at place.
+func serveAt(t *testing.T, place *limit.Place, l net.Listener, dial func() net.Conn) *server {
+	t.Helper()
 	s := &server{conns: make(chan *socket.Conn, 16), dial: dial}
 	hs := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := socket.Accept(w, r, "", freePlace())
+		c, err := socket.Accept(w, r, "", place)
 		if err != nil {
 			t.Error(err)
 			return
@@ -57,9 +63,12 @@ func serve(t *testing.T, l net.Listener, dial func() net.Conn) *server {
 	return s
 }
 
-func overMemory(t *testing.T) *server {
+func overMemory(t *testing.T) *server { return overMemoryOf(t, limit.NewTenant(limit.Limits{})) }
+
+func overMemoryOf(t *testing.T, account *limit.Tenant) *server {
+	place, _ := account.Enter("ana")
 	l := testnet.Listen()
-	return serve(t, l, func() net.Conn {
+	return serveAt(t, place, l, func() net.Conn {
 		c, err := l.Dial(context.Background())
 		if err != nil {
 			t.Fatal(err)

@@ -3,8 +3,11 @@
 package socket
 
 import (
+	"net"
 	"sync"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // attempt is one non-blocking write. They are pooled with their bound method, since a closure for each write would be an
@@ -24,7 +27,7 @@ var attempts = sync.Pool{New: func() any {
 
 // write always returns true: the runtime must not wait until the socket has room.
 func (a *attempt) write(fd uintptr) bool {
-	a.n, a.err = syscall.Write(int(fd), a.buf)
+	a.n, a.err = write(fd, a.buf)
 	return true
 }
 
@@ -43,4 +46,29 @@ func writeNow(raw syscall.RawConn, buf []byte) (int, error) {
 		return 0, nil
 	}
 	return max(n, 0), err
+}
+
+// writable reports whether the kernel would take more for the peer now, below TLS and the PROXY protocol. Of a connection without one it says no.
+func writable(c net.Conn) (yes bool) {
+	for {
+		switch layer := c.(type) {
+		case syscall.Conn:
+			raw, err := layer.SyscallConn()
+			if err != nil {
+				return false
+			}
+			_ = raw.Control(func(fd uintptr) {
+				fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+				n, err := unix.Poll(fds, 0)
+				yes = err == nil && n > 0 && fds[0].Revents == unix.POLLOUT
+			})
+			return yes
+		case interface{ NetConn() net.Conn }:
+			c = layer.NetConn()
+		case interface{ Raw() net.Conn }:
+			c = layer.Raw()
+		default:
+			return false
+		}
+	}
 }

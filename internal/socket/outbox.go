@@ -3,14 +3,20 @@ package socket
 import (
 	"errors"
 
+	"portcullis/internal/channel"
 	"portcullis/internal/limit"
+	"portcullis/internal/wire"
 )
 
-// An outbox holds at most so much; a newcomer that does not fit is the loser, and the session then ends as a slow consumer.
-// An empty outbox takes anything: no batch is larger than what the channel that made it may join.
+// An outbox holds at most so much. Who loses when a newcomer does not fit, in this order: what its own channel said before and may drop; messages of any channel that may drop them, if the newcomer may not be
+// dropped itself; the newcomer, if it may be; the session, which ends as a slow consumer. An empty outbox takes anything: no batch is larger than what the channel that made it may join.
 const (
 	MaxQueuedBytes    = 1 << 20
 	MaxQueuedMessages = 1024
+
+	// What is dropped goes by an eighth of the outbox at once, so that a channel pays little for each message that is dropped.
+	roomBytes    = MaxQueuedBytes / 8
+	roomMessages = MaxQueuedMessages / 8
 )
 
 // ErrFull is returned for frames that found no room in the outbox.
@@ -27,28 +33,80 @@ type outbox struct {
 type entry struct {
 	frames   []byte
 	messages int
-	shared   *limit.Shared // what stands for frames where others refer to them too
+	lane     wire.Lane    // whose subscription it is of; nil for none
+	parcel   *wire.Parcel // where the frames are from; nil for the connection's own
+	gap      *wire.Gap    // the frames tell it: it may grow
 }
 
-// add appends an entry, and reports false without taking anything when it does not fit.
-func (o *outbox) add(e entry) bool {
-	full := o.bytes+len(e.frames) > MaxQueuedBytes || o.messages+e.messages > MaxQueuedMessages
-	if full && len(o.entries) > 0 {
+// shared stands for the frames where others refer to them too.
+func (e *entry) shared() *limit.Shared {
+	if e.parcel == nil {
+		return nil
+	}
+	return e.parcel.Shared
+}
+
+// way is what becomes of the entry when there is no room.
+func (e *entry) way() channel.SlowReader {
+	if e.lane == nil || e.parcel == nil || e.parcel.Stays {
+		return channel.Disconnect
+	}
+	return e.lane.Slow()
+}
+
+// add appends an entry, and reports false without taking anything when it does not fit and nothing may be dropped for it. behind says whether it is the peer for whom the outbox waits.
+func (o *outbox) add(e entry, behind func() bool) bool {
+	way := e.way()
+	if way == channel.Conflate && o.waits(e.lane) && behind() {
+		o.conflate(&e)
+	}
+	if !o.fits(&e, 0, 0) {
+		of := e.lane
+		if way == channel.Disconnect {
+			of = nil
+		}
+		o.shed(of, func() bool { return o.fits(&e, roomBytes, roomMessages) })
+	}
+	if o.fits(&e, 0, 0) {
+		o.put(e)
+		return true
+	}
+	if way == channel.Disconnect || !o.droppable() {
 		return false
 	}
-	o.hold(e)
-	o.entries = append(o.entries, e)
-	o.bytes += len(e.frames)
-	o.messages += e.messages
+	o.miss(e, false) // other channels' messages leave it no room
 	return true
 }
 
-// hold counts an entry, and drop ends that, once.
-func (o *outbox) hold(e entry) { o.place.Hold(len(e.frames), e.shared) }
+// fits reports whether an entry finds room, and so much is left beside it.
+func (o *outbox) fits(e *entry, bytes, messages int) bool {
+	return len(o.entries) == 0 || o.messages == 0 && e.messages > 0 || o.bytes+len(e.frames)+bytes <= MaxQueuedBytes && o.messages+e.messages+messages <= MaxQueuedMessages
+}
+
+func (o *outbox) put(e entry) {
+	o.entries = append(o.entries, e)
+	o.count(&e)
+}
+
+// count counts an entry that is in, and uncount ends that, once.
+func (o *outbox) count(e *entry) {
+	o.hold(e)
+	o.bytes += len(e.frames)
+	o.messages += e.messages
+}
+
+func (o *outbox) uncount(e *entry) {
+	o.drop(*e)
+	o.bytes -= len(e.frames)
+	o.messages -= e.messages
+}
+
+// hold counts what an entry holds in memory, and drop ends that, once.
+func (o *outbox) hold(e *entry) { o.place.Hold(len(e.frames), e.shared()) }
 
 func (o *outbox) drop(entries ...entry) {
-	for _, e := range entries {
-		o.place.Drop(len(e.frames), e.shared)
+	for i := range entries {
+		o.place.Drop(len(entries[i].frames), entries[i].shared())
 	}
 }
 

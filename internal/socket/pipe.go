@@ -20,6 +20,17 @@ const (
 	flushBatch = 64 << 10
 )
 
+// Fate is what became of frames that were sent.
+type Fate int
+
+// The fates.
+const (
+	Refused Fate = iota // there is an error
+	Written             // on its way
+	Queued              // the connection still refers to them: they must not change any more
+	Crowded             // queued, and more than half of the outbox is taken
+)
+
 // ErrStuck is kept by a connection whose peer did not read for so long that a frame had to be cut.
 var ErrStuck = errors.New("the peer did not read in time")
 
@@ -44,6 +55,7 @@ type pipe struct {
 	mu       sync.Mutex
 	out      outbox
 	written  []entry       // what is being written, and counted until it is
+	since    time.Time     // when the write began that goes on; zero when none does
 	over     bool          // nothing is counted any more
 	flushing bool          // a flush goroutine runs; everything queues behind it
 	sealed   bool          // a close frame passes or has passed: no more data (RFC 6455, section 5.5.1)
@@ -67,46 +79,47 @@ func newPipe(conn net.Conn, place *limit.Place, carry []byte) *pipe {
 	return p
 }
 
-// send takes frames, whole ones that hold so many messages, without waiting. kept says that the pipe still refers to frames,
-// which then must not change. It fails with ErrFull when the outbox has no room; nothing of frames was then taken.
-func (p *pipe) send(frames []byte, messages int, shared *limit.Shared) (kept bool, err error) {
-	if kept, err = p.put(entry{frames, messages, shared}); kept {
+// send takes an entry, whole frames, without waiting. It fails with ErrFull when the outbox has no room; nothing was then taken.
+func (p *pipe) send(e entry) (fate Fate, err error) {
+	if fate, err = p.put(e); fate >= Queued {
 		p.out.place.MakeRoom()
 	}
-	return kept, err
+	return fate, err
 }
 
-func (p *pipe) put(e entry) (kept bool, err error) {
+func (p *pipe) put(e entry) (fate Fate, err error) {
 	p.mu.Lock()
 	if err := p.refuses(); err != nil {
 		p.mu.Unlock()
-		return false, err
+		return Refused, err
 	}
 	if p.flushing || p.raw == nil || !p.tryTurn() {
 		defer p.mu.Unlock()
-		return true, p.queue(e)
+		return p.queue(e)
 	}
 	p.mu.Unlock()
 
 	n, err := writeNow(p.raw, e.frames)
+	fate = Written
 	switch {
 	case err != nil:
 		p.fail(err)
+		fate = Refused
 	case n < len(e.frames):
 		p.rest = e.frames[n:]
 		p.mu.Lock()
 		if !p.over {
-			p.out.hold(e)
+			p.out.hold(&e)
 			p.written = append(p.written, e)
 		}
 		if !p.sealed { // else the close frame, which waits for its turn, takes the rest with it
 			p.flush()
 		}
 		p.mu.Unlock()
-		kept = true
+		fate = Queued
 	}
 	<-p.turn
-	return kept, err
+	return fate, err
 }
 
 // refuses returns why no data may be sent. The caller holds mu.
@@ -121,12 +134,16 @@ func (p *pipe) refuses() error {
 }
 
 // queue puts frames into the outbox. The caller holds mu.
-func (p *pipe) queue(e entry) error {
-	if !p.out.add(e) {
-		return ErrFull
+func (p *pipe) queue(e entry) (Fate, error) {
+	if !p.out.add(e, p.behind) {
+		return Refused, ErrFull
 	}
+	p.ease() // something may have been dropped
 	p.flush()
-	return nil
+	if p.out.half() {
+		return Crowded, nil
+	}
+	return Queued, nil
 }
 
 // flush starts the flush goroutine where there is none. The caller holds mu.
@@ -208,9 +225,12 @@ func isClose(frame []byte) bool { return len(frame) > 0 && frame[0]&0x0f == 0x8 
 
 // writeAll writes the rest of a cut frame and then bufs, waiting for the peer. The caller holds turn.
 func (p *pipe) writeAll(bufs ...[]byte) error {
+	now := time.Now()
 	p.mu.Lock()
 	err := p.err
+	p.since = now
 	p.mu.Unlock()
+	defer p.wrote()
 	if err != nil {
 		return err
 	}
@@ -219,10 +239,9 @@ func (p *pipe) writeAll(bufs ...[]byte) error {
 		all = append(all, p.rest)
 		p.rest = nil
 	}
-	defer p.wrote()
 	all = append(all, bufs...)
 	// A deadline that is left behind would fail the next non-blocking write.
-	p.Conn.SetWriteDeadline(time.Now().Add(writeBy))
+	p.Conn.SetWriteDeadline(now.Add(writeBy))
 	defer p.Conn.SetWriteDeadline(time.Time{})
 	if _, err := all.WriteTo(p.Conn); err != nil {
 		if isTimeout(err) {
@@ -239,7 +258,15 @@ func (p *pipe) wrote() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.out.drop(p.written...)
-	p.written = nil
+	p.written, p.since = nil, time.Time{}
+}
+
+// shed drops what may be dropped.
+func (p *pipe) shed() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.out.shed(nil, func() bool { return false })
+	p.ease()
 }
 
 // forget lets no more data in and ends the account of everything at once. What is being written stays in memory until the goodbye cuts it, for tellSlowBy.
@@ -302,31 +329,6 @@ func (p *pipe) finish() {
 
 // abandon closes the socket, whatever is under way on it.
 func (p *pipe) abandon() { p.fail(net.ErrClosed) }
-
-// await waits while more than half of the outbox is taken. It ends with the connection at the latest.
-func (p *pipe) await() {
-	for {
-		p.mu.Lock()
-		if !p.out.half() || p.refuses() != nil {
-			p.mu.Unlock()
-			return
-		}
-		if p.eased == nil {
-			p.eased = make(chan struct{})
-		}
-		eased := p.eased
-		p.mu.Unlock()
-		<-eased
-	}
-}
-
-// ease tells those who await room. The caller holds mu.
-func (p *pipe) ease() {
-	if p.eased != nil && !p.out.half() {
-		close(p.eased)
-		p.eased = nil
-	}
-}
 
 // quiet returns a channel that is closed once no flush goroutine runs.
 func (p *pipe) quiet() <-chan struct{} {

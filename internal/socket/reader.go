@@ -16,11 +16,6 @@ const (
 	idleFramesPerSecond = 10
 	// The same for fragments that carry something but end no message.
 	fragmentsPerSecond = 1000
-
-	// While a goodbye is under way what comes is thrown away. It is read all the same, since closing the socket with bytes unread would reset the
-	// connection and take back the close frame that says why: so many bytes at once, and then, so that it costs little, one read every calm.
-	inFlight = 4 << 20
-	calm     = 5 * time.Millisecond
 )
 
 var (
@@ -45,8 +40,9 @@ type reader struct {
 	spent time.Duration // waiting for the rest of the current message
 
 	idleFrames, parts bucket
-	flood, due        bool // there was a flood; and the library may be told at its next read
-	noise             int  // bytes that came after a goodbye was due
+	flood, due        bool   // there was a flood; and the library may be told at its next read
+	noise             int    // bytes that came after a goodbye was due
+	gulp              []byte // what such bytes are read into; nil until there are many
 	received          atomic.Uint64
 }
 
@@ -58,15 +54,18 @@ func (p *pipe) Read(b []byte) (int, error) {
 		p.leaving.Store(true)
 		return 0, ErrFlood
 	}
-	n, err := p.carried(b)
+	if p.leaving.Load() {
+		return p.throwaway(b)
+	}
+	n := r.carried(b)
+	var err error
 	if n == 0 {
-		p.quieten()
 		n, err = p.timely(b)
 		r.received.Add(uint64(n))
-	}
-	if p.leaving.Load() {
-		r.noise += n
-		return n, err
+		if p.leaving.Load() { // since it began to wait
+			r.noise += n
+			return n, err
+		}
 	}
 	// A flood is told between two frames, and instead of nothing that came: the library must stay in step, or it would take the goodbye's answer
 	// for garbage and reset the connection.
@@ -80,13 +79,13 @@ func (p *pipe) Read(b []byte) (int, error) {
 	return whole, err
 }
 
-func (p *pipe) carried(b []byte) (int, error) {
-	r := &p.reader
+// carried takes what was read before.
+func (r *reader) carried(b []byte) int {
 	n := copy(b, r.carry)
 	if r.carry = r.carry[n:]; len(r.carry) == 0 {
 		r.carry = nil
 	}
-	return n, nil
+	return n
 }
 
 // timely reads, and bounds the time that the client takes over one message. The time that the gateway takes between two reads is not the client's.
@@ -111,13 +110,6 @@ func (p *pipe) timely(b []byte) (int, error) {
 		err = ErrUnfinished
 	}
 	return n, err
-}
-
-// quieten slows down who goes on sending after a goodbye was due. A client that hears it has at most its own socket's buffer under way.
-func (p *pipe) quieten() {
-	if p.leaving.Load() && p.reader.noise > inFlight && p.failure() == nil {
-		time.Sleep(calm)
-	}
 }
 
 func (r *reader) unfinished() bool { return r.open || r.have > 0 || r.payload > 0 }

@@ -128,11 +128,11 @@ func (c *Conn) Payload(buf []byte, limit int) ([]byte, error) {
 	return buf, nil
 }
 
-// readAll reads r into buf, growing it as the message does: a client must send what it wants the gateway to hold.
+// readAll reads r into buf, and doubles it as the message grows: a client must send half of what it wants the gateway to hold.
 func readAll(r io.Reader, buf []byte, limit int) ([]byte, error) {
 	for {
 		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
+			buf = append(make([]byte, 0, max(512, 2*cap(buf))), buf...)
 		}
 		n, err := r.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
@@ -171,25 +171,40 @@ func (c *Conn) ended(err error) error {
 // ClientClosed returns the code of the close frame that made reading end with [ErrClosed].
 func ClientClosed(err error) int { return int(websocket.CloseStatus(err)) }
 
-// Send takes whole frames that hold so many messages and never waits. shared stands for frames that others get too, nil for the connection's own. kept says that the connection still refers to frames, which then must never
+// Send takes whole frames of the connection's own that hold so many messages and never waits. Frames that were queued must never
 // change. It fails with [ErrFull] when the client reads too slowly; any other error means that the connection has ended or is ending.
-func (c *Conn) Send(frames []byte, messages int, shared *limit.Shared) (kept bool, err error) {
-	if kept, err = c.pipe.send(frames, messages, shared); err == nil {
-		c.sent.Add(uint64(len(frames)))
-	}
-	return kept, err
+func (c *Conn) Send(frames []byte, messages int) (Fate, error) {
+	return c.send(entry{frames: frames, messages: messages})
 }
+
+// Deliver is Send for what a channel says, to the subscription that is lane, nil for none. Where the client reads too slowly and the channel drops messages for that, it does not fail.
+func (c *Conn) Deliver(p *wire.Parcel, lane wire.Lane) (Fate, error) {
+	return c.send(entry{frames: p.Frames, messages: p.Messages, parcel: p, lane: lane})
+}
+
+func (c *Conn) send(e entry) (fate Fate, err error) {
+	if fate, err = c.pipe.send(e); err == nil {
+		c.sent.Add(uint64(len(e.frames)))
+	}
+	return fate, err
+}
+
+// Shed drops what waits for the client of channels that drop messages, and leaves gaps in its place.
+func (c *Conn) Shed() { c.pipe.shed() }
 
 // Await waits until the client has read so much that there is room for an answer, or the connection ends. A client that asks faster than it reads the
 // answers is slowed down by it, instead of being closed for what it could not know.
 func (c *Conn) Await() { c.pipe.await() }
+
+// AwaitOurs is Await until a time, and only while it is this machine that has not written yet what the client would take. It never waits for the client.
+func (c *Conn) AwaitOurs(until time.Time) { c.pipe.awaitOurs(until) }
 
 // Ping sends a ping frame that nobody can answer without having read it. Its pong calls what OnPong set, with the time that it took.
 func (c *Conn) Ping() error {
 	p := &ping{at: time.Now()}
 	rand.Read(p.payload[:])
 	c.ping.Store(p)
-	_, err := c.pipe.send(append([]byte{0x89, byte(len(p.payload))}, p.payload[:]...), 0, nil)
+	_, err := c.pipe.send(entry{frames: append([]byte{0x89, byte(len(p.payload))}, p.payload[:]...)})
 	return err
 }
 
@@ -204,7 +219,7 @@ type ping struct {
 func (c *Conn) gotPing(_ context.Context, payload []byte) bool {
 	frame := make([]byte, 0, 2+len(payload))
 	frame = append(append(frame, 0x8a, byte(len(payload))), payload...)
-	_, _ = c.pipe.send(frame, 0, nil)
+	_, _ = c.pipe.send(entry{frames: frame})
 	return false
 }
 
@@ -223,6 +238,7 @@ func (c *Conn) gotPong(_ context.Context, payload []byte) {
 // Close says goodbye, waits for the client's goodbye and closes the socket: up to 12 s against a client that does not answer. Data that was sent
 // before goes out first, but not to a slow consumer, who has a backlog: its goodbye comes next after the write in progress, or never.
 func (c *Conn) Close(reason wire.Close, retry time.Duration) {
+	c.pipe.leaving.Store(true)
 	if reason == wire.SlowConsumer {
 		c.pipe.seal()
 		cut := time.AfterFunc(tellSlowBy, c.pipe.cutUnlessTold)

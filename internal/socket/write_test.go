@@ -35,11 +35,11 @@ func stuck(t *testing.T) (*peer, *socket.Conn, int) {
 	p, c := overTCP(t).connect(t)
 	sent := 0
 	for {
-		kept, err := c.Send(numbered(sent, 1000), 1, nil)
+		fate, err := c.Send(numbered(sent, 1000), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if sent++; kept {
+		if sent++; fate >= socket.Queued {
 			return p, c, sent
 		}
 	}
@@ -49,7 +49,7 @@ func TestASlowClientGetsEverythingInOrderOnceItReads(t *testing.T) {
 	p, c, sent := stuck(t)
 	ended := reading(c)
 	for range 500 {
-		if _, err := c.Send(numbered(sent, 1000), 1, nil); err != nil {
+		if _, err := c.Send(numbered(sent, 1000), 1); err != nil {
 			t.Fatal(err)
 		}
 		sent++
@@ -98,7 +98,7 @@ func TestAFullOutboxIsAnErrorAndTakesNothing(t *testing.T) {
 	frames := numbered(0, 10_000)
 	queued := 0
 	for {
-		if _, err := c.Send(frames, 1, nil); err != nil {
+		if _, err := c.Send(frames, 1); err != nil {
 			if !errors.Is(err, socket.ErrFull) {
 				t.Fatal(err)
 			}
@@ -123,14 +123,14 @@ func TestManySmallMessagesFillAnOutboxToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, c := overMemory(t).connect(t)
 		ended := reading(c)
-		if _, err := c.Send(numbered(0, 2*testnet.Buffer), 1, nil); err != nil { // the flush goroutine is stuck with it
+		if _, err := c.Send(numbered(0, 2*testnet.Buffer), 1); err != nil { // the flush goroutine is stuck with it
 			t.Fatal(err)
 		}
 		synctest.Wait()
 		var err error
 		sent := 0
 		for ; err == nil; sent++ {
-			_, err = c.Send(wire.AppendFrame(nil, wire.Text, []byte("x")), 1, nil)
+			_, err = c.Send(wire.AppendFrame(nil, wire.Text, []byte("x")), 1)
 		}
 		if !errors.Is(err, socket.ErrFull) || sent != socket.MaxQueuedMessages+1 {
 			t.Errorf("got %v for message %d, want %v for message %d", err, sent, socket.ErrFull, socket.MaxQueuedMessages+1)
@@ -146,7 +146,7 @@ func TestASlowClientThatReadsIsToldThatItWasSlow(t *testing.T) {
 	p, c, _ := stuck(t)
 	ended := reading(c)
 	for {
-		if _, err := c.Send(numbered(0, 10_000), 1, nil); err != nil {
+		if _, err := c.Send(numbered(0, 10_000), 1); err != nil {
 			break
 		}
 	}
@@ -168,7 +168,7 @@ func TestDataSentBeforeAGoodbyeArrivesBeforeIt(t *testing.T) {
 	p, c := overMemory(t).connect(t)
 	ended := reading(c)
 	for i := range 10 {
-		if _, err := c.Send(numbered(i, 10), 1, nil); err != nil {
+		if _, err := c.Send(numbered(i, 10), 1); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -189,7 +189,7 @@ func TestDataSentBeforeAGoodbyeArrivesBeforeIt(t *testing.T) {
 	if err := <-ended; !errors.Is(err, socket.ErrClosed) && !errors.Is(err, socket.ErrGone) {
 		t.Errorf("reading ended with %v", err)
 	}
-	if _, err := c.Send(numbered(0, 1), 1, nil); err == nil {
+	if _, err := c.Send(numbered(0, 1), 1); err == nil {
 		t.Error("data was taken after the close frame")
 	}
 }
@@ -232,7 +232,7 @@ func TestAWriteThatSucceededLeavesNoDeadlineBehind(t *testing.T) {
 		p, c := overMemory(t).connect(t)
 		ended := reading(c)
 		for i := range 3 {
-			if _, err := c.Send(numbered(i, 10), 1, nil); err != nil {
+			if _, err := c.Send(numbered(i, 10), 1); err != nil {
 				t.Fatal(err)
 			}
 			if _, payload, err := p.frame(); err != nil || number(payload) != i {
@@ -260,13 +260,13 @@ func TestACutFrameEndsTheConnectionForEver(t *testing.T) {
 		})
 		p, c := s.connect(t)
 		ended := reading(c)
-		if _, err := c.Send(numbered(0, 100_000), 1, nil); err != nil {
+		if _, err := c.Send(numbered(0, 100_000), 1); err != nil {
 			t.Fatal(err)
 		}
 		if err := <-ended; !errors.Is(err, socket.ErrStuck) {
 			t.Errorf("reading ended with %v, want %v", err, socket.ErrStuck)
 		}
-		if _, err := c.Send(numbered(1, 10), 1, nil); !errors.Is(err, socket.ErrStuck) {
+		if _, err := c.Send(numbered(1, 10), 1); !errors.Is(err, socket.ErrStuck) {
 			t.Errorf("a later send: got %v, want %v", err, socket.ErrStuck)
 		}
 		c.Close(wire.Draining, 0)
@@ -292,7 +292,7 @@ func TestAwaitEndsWithRoomOrWithTheConnection(t *testing.T) {
 				ended := reading(c)
 				c.Await() // there is room
 				for i := range 3 {
-					c.Send(numbered(i, 300_000), 1, nil)
+					c.Send(numbered(i, 300_000), 1)
 				}
 				synctest.Wait()
 				awaited := make(chan struct{})
@@ -362,7 +362,7 @@ func FuzzWritesArriveWholeAndInOrder(f *testing.F) {
 					payload := []byte{byte(who), byte(i >> 8), byte(i)}
 					payload = append(payload, bytes.Repeat([]byte{byte(who*31 + i)}, int(size)*40)...)
 					for {
-						_, err := c.Send(wire.AppendFrame(nil, wire.Binary, payload), 1, nil)
+						_, err := c.Send(wire.AppendFrame(nil, wire.Binary, payload), 1)
 						if err == nil {
 							break
 						}

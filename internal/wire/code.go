@@ -42,7 +42,7 @@ var Codes = []struct {
 	{BadHandshake, http.StatusBadRequest, "the request is no WebSocket handshake that can be served, or carries more than one credential"},
 	{UnknownType, http.StatusBadRequest, "the frame's type is not one that a client sends"},
 	{BadChannel, http.StatusBadRequest, "the channel's name breaks the grammar of names, or is a pattern"},
-	{Unauthorized, http.StatusUnauthorized, "there is no credential, or it was not believed; the operator finds the reason by the problem's instance"},
+	{Unauthorized, http.StatusUnauthorized, "there is no credential, or it was not believed; the operator finds the reason by the problem's instance, or by the connection's id where it is a frame"},
 	{TokenExpired, http.StatusUnauthorized, "the token's signature is right and its time is over: get a new one"},
 	{Forbidden, http.StatusForbidden, "no rule allows this to this user, or a rule denies it"},
 	{OriginRefused, http.StatusForbidden, "the page's origin is not in its tenant's list"},

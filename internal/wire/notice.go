@@ -17,6 +17,8 @@ type Notice struct {
 	Told   bool            // join_leave: whether joins and leaves are told from now on
 	Count  int             // join_leave: members that the channel has, 0 where it is not for this client to know
 	Gap    *Gap            // gap
+
+	Position message.Position // subscribed: everything after it comes; zero on channels without history
 }
 
 // Gap is messages of a channel that a subscriber does not get, or may not. Its ends are exclusive, and 0 where they are not known.
@@ -44,6 +46,7 @@ type NoticeKind string
 // The kinds.
 const (
 	Expiring     NoticeKind = "expiring"     // the credential ends soon: refresh it
+	Subscribed   NoticeKind = "subscribed"   // the gateway began a subscription
 	Unsubscribed NoticeKind = "unsubscribed" // the gateway ended a subscription
 	Join         NoticeKind = "join"         // a user is on a channel
 	Leave        NoticeKind = "leave"        // and is no more
@@ -52,4 +55,4 @@ const (
 )
 
 // NoticeKinds lists every kind, for label sets that are created at zero.
-var NoticeKinds = []NoticeKind{Expiring, Unsubscribed, Join, Leave, JoinLeave, Missing}
+var NoticeKinds = []NoticeKind{Expiring, Subscribed, Unsubscribed, Join, Leave, JoinLeave, Missing}

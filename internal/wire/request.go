@@ -121,4 +121,11 @@ type Welcome struct {
 	Expires                                 time.Time
 	Ping                                    time.Duration
 	Limits                                  Limits
+	Subscriptions                           []Subscription // that others chose for the client
+}
+
+// Subscription is where a subscription begins: everything after its position comes. That is zero on channels without history.
+type Subscription struct {
+	Channel  string
+	Position message.Position
 }

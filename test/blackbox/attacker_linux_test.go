@@ -155,13 +155,18 @@ func (a *attacker) listen(n, buffer int, channel func(i int) string) {
 	})
 }
 
-// discard reads until the connection ends.
+// discard reads until the connection ends, and seldom: what its reading costs a core is not what is measured.
 func (a *attacker) discard(c net.Conn) {
-	b := make([]byte, 64<<10)
-	for {
-		if _, err := c.Read(b); err != nil {
+	b := make([]byte, 128<<10)
+	for pause := time.Millisecond; ; {
+		n, err := c.Read(b)
+		if err != nil {
 			return
 		}
+		if pause = min(2*pause, 16*time.Millisecond); n > len(b)/8 {
+			pause = time.Millisecond
+		}
+		time.Sleep(pause)
 	}
 }
 

@@ -173,7 +173,7 @@ func (b *balancer) ask(from string, security *tls.Config, headers ...string) *an
 			continue
 		}
 		b.t.Cleanup(func() { conn.Close() })
-		l := &line{conn, bufio.NewReader(conn)}
+		l := &line{Conn: conn, r: bufio.NewReader(conn)}
 		a, err := l.request("GET /v1/ws HTTP/1.1\r\n" + head(append(append([]string{"Host: " + b.address}, upgradeHeaders()...), headers...)...))
 		if err != nil {
 			b.t.Fatal(err)

@@ -16,13 +16,13 @@ func TestBytesRightBehindTheHandshake(t *testing.T) {
 		g              *gateway
 		ordinary, more int
 	}{
-		{"plain", unbounded(t), 1000, 5000},
-		{"TLS", unboundedTLS(t), 200, 1000},
+		{"plain", unbounded(t), 400, 5000},
+		{"TLS", unboundedTLS(t), 80, 1000},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			count := tt.ordinary
-			if long() {
+			if full() {
 				count = tt.more
 			}
 			token := acme.token("ana")

@@ -14,6 +14,9 @@ import (
 // function, so that go test notes that a test asked and does not answer from its cache.
 func long() bool { return os.Getenv("PORTCULLIS_LONG") != "" }
 
+// full says that counts are at their full size. With the race detector they stay small: what it finds it finds among hundreds, and it takes ten times as long.
+func full() bool { return long() && !raced }
+
 // onlyLong skips a test that mostly waits.
 func onlyLong(t *testing.T) {
 	t.Helper()

@@ -14,7 +14,8 @@ func TestACandidateIsHeardByNobodyButTheOperator(t *testing.T) {
   rules:
     - { name: nothing but the lab, allow: [echo], channels: ["lab:*"] }
     - { name: everybody on ops, allow: [publish], channels: ["ops:**"] }
-  tests: [{ as: { user: ana }, deny: [manage] }]`}})
+  tests: [{ as: { user: ana }, deny: [manage] }]`}, globex: tenantOptions{more: `candidate:
+  rules: [{ name: nothing but the lab, allow: [echo], channels: ["lab:*"] }]`}})
 	story := func(g *gateway) (heard []string) {
 		c := g.dial(t, acme.token("ana", roles("member")))
 		for _, request := range []string{
@@ -38,6 +39,13 @@ func TestACandidateIsHeardByNobodyButTheOperator(t *testing.T) {
 		times          float64
 	}{{"subscribe", "would_deny", 2}, {"publish", "would_deny", 1}, {"publish", "would_allow", 1}, {"echo", "would_deny", 0}, {"manage", "would_allow", 0}} {
 		with.until(t, want.times, "portcullis_policy_candidate_disagreements_total", "action", want.action, "change", want.change)
+	}
+	// They are acme's alone, although globex has a candidate that disagrees with its rules too: nobody has asked it anything.
+	page := with.tenants(t)
+	for change, times := range map[string]float64{"would_deny": 3, "would_allow": 1} {
+		page.wants(t, times, "candidate_disagreements_total", "tenant", "acme", "change", change)
+		page.wants(t, 0, "candidate_disagreements_total", "tenant", "globex", "change", change)
+		page.wants(t, 0, "candidate_disagreements_total", "tenant", "_other", "change", change)
 	}
 	line := with.logged(t, entry{"event": "policy.candidate", "tenant": "acme", "user": "ana", "action": "publish", "channel": "ops:x", "change": "would_allow"})
 	if !line.has(entry{"rule": "nobody publishes on ops", "basis": "explicit_deny", "candidate_rule": "everybody on ops", "candidate_basis": "explicit_allow"}) {

@@ -122,7 +122,15 @@ func TestCloudEventsThatAreNone(t *testing.T) {
 	}
 	post("application/json", `{"a":`, headed("1", room)...).wants(t, 400, "bad_request")
 	post("", `{}`, headed("1", room)...).wants(t, 400, "bad_request")
-	post(oneEvent+"; charset=utf-16", good).wants(t, 400, "bad_request")
+	post(oneEvent+"; charset=utf-16", good).wants(t, 415, "bad_request")
+	post("application/json; charset=utf-16", "1", headed("1", room)...).wants(t, 415, "bad_request")
+	post(manyEvents+"; charset=iso-8859-1", "["+good+"]").wants(t, 415, "bad_request")
+	for media, body := range map[string]string{oneEvent: good, manyEvents: "[" + good + "]"} {
+		a := post(media, body, "Idempotency-Key: k1")
+		if a.wants(t, 400, "bad_request"); !strings.Contains(a.body, "known by its source and id") {
+			t.Errorf("%s: got %s, want what its key is", media, a.body)
+		}
+	}
 	post(oneEvent, good, "Content-Encoding: gzip").wants(t, 415, "bad_request")
 	post(oneEvent, good, "Content-Type: application/json").wants(t, 415, "bad_request")
 	post("application/json", `1`, headed("1", "room:%2A")...).wants(t, 400, "bad_channel")

@@ -106,6 +106,7 @@ func (l *line) put(frames ...frame) error {
 	var b []byte
 	for _, f := range frames {
 		b = append(b, f.bytes()...)
+		l.dialogue.asked(f)
 	}
 	l.SetWriteDeadline(time.Now().Add(patience))
 	_, err := l.Write(b)
@@ -140,8 +141,10 @@ func (l *line) take(limit time.Duration) (f frame, err error) {
 		return f, fmt.Errorf("the server sent a frame of %d bytes: the stream is out of step", size)
 	}
 	f.payload = make([]byte, size)
-	_, err = io.ReadFull(l.r, f.payload)
-	return f, err
+	if _, err = io.ReadFull(l.r, f.payload); err != nil {
+		return f, err
+	}
+	return f, l.dialogue.told(f)
 }
 
 // message reads the next data message. Pings are answered on the way, pongs passed over. A close frame is an error of type [closed].

@@ -87,6 +87,42 @@ func TestABackendSeesAndEndsConnectionsOfItsTenant(t *testing.T) {
 }
 
 // A user's name is one segment of the path, whatever is in it.
+// Whoever is being sent away is not there any more, though it has not answered the close frame: what a backend ended, or revoked, it does not see again.
+func TestWhoIsBeingSentAwayIsNotThereAnyMore(t *testing.T) {
+	g := served(t)
+	for name, end := range map[string]func(user, connection string) *answer{
+		"disconnected": func(_, connection string) *answer {
+			return g.manage(t, acme.service(), http.MethodDelete, "/v1/connections/"+connection)
+		},
+		"revoked": func(user, _ string) *answer {
+			return g.asks(t, g.post("/v1/revocations", "application/json", `{"kind":"user","value":"`+user+`"}`, bearer(acme.service())))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			user := someone("dave")
+			c := g.dial(t, acme.token(user, roles("member"))) // and does not read
+			if a := end(user, c.id()); a.status/100 != 2 {
+				t.Fatalf("got %d %s", a.status, a.body)
+			}
+			if got := g.pageful(t, acme.service(), "?user="+user); len(got.Connections) != 0 {
+				t.Errorf("it is in the list: %v", got)
+			}
+			for method, path := range map[string]string{http.MethodGet: "", http.MethodDelete: "", http.MethodPost: "/subscribe"} {
+				ask := strings.Replace(g.post("/v1/connections/"+c.id()+path, "application/json", `{"channel":"room:1"}`, bearer(acme.service())), http.MethodPost, method, 1)
+				if method != http.MethodPost {
+					ask = strings.Replace(g.get("/v1/connections/"+c.id(), bearer(acme.service())), http.MethodGet, method, 1)
+				}
+				if a := g.asks(t, ask); a.status != http.StatusNotFound {
+					t.Errorf("%s: got %d %s, want 404", method, a.status, a.body)
+				}
+			}
+			if a := g.asks(t, g.post("/v1/users/"+user+"/subscribe", "application/json", `{"channel":"room:1"}`, bearer(acme.service()))); strings.TrimSpace(a.body) != `{"connections":[]}` {
+				t.Errorf("the user has %s, want no connections", a.body)
+			}
+		})
+	}
+}
+
 func TestAUserWithSlashesInThePath(t *testing.T) {
 	g := served(t)
 	user := "a/b%2F|?#" + someone("")
@@ -131,8 +167,8 @@ func TestPagesOfConnections(t *testing.T) {
 	inURL := badHandshake("credential_in_url")
 	for _, query := range []string{"?limit=0", "?limit=1001", "?limit=-1", "?limit=x", "?limit=1&limit=2", "?user=a&user=b"} {
 		a := g.manage(t, acme.service(), http.MethodGet, "/v1/connections"+query)
-		if p, err := a.problem(); err != nil || a.status != http.StatusBadRequest || p.Code != "bad_request" || !strings.Contains(a.body, "limit, from 1 to 1000") {
-			t.Errorf("%s: got %d %s, want 400 bad_request and what a query may have", query, a.status, a.body)
+		if p, err := a.problem(); err != nil || a.status != http.StatusBadRequest || p.Code != "bad_request" || !strings.HasPrefix(p.Detail, strings.TrimPrefix(query, "?")[:4]) {
+			t.Errorf("%s: got %d %s, want 400 bad_request, and what is wrong", query, a.status, a.body)
 		}
 	}
 	for _, query := range []string{"?tenant=globex", "?access_token=x", "?limit=1&ticket=x", "?limit=0&access_token=x", "?%zz"} {
@@ -157,7 +193,7 @@ func TestConnectionsOfAnotherTenant(t *testing.T) {
 	if a := g.manage(t, globex.service(), http.MethodDelete, "/v1/users/"+user+"/connections"); strings.TrimSpace(a.body) != `{"disconnected":0}` {
 		t.Errorf("got %d %s, want none", a.status, a.body)
 	}
-	for _, query := range []string{"", "?user=" + user, "?cursor=" + victim.id()[:4]} {
+	for _, query := range []string{"", "?user=" + user, "?cursor=c_" + strings.Repeat("2", 16)} {
 		for _, c := range g.pageful(t, globex.service(), query).Connections {
 			if c["connection"] == victim.id() {
 				t.Errorf("%s: globex sees %v", query, c)

@@ -7,7 +7,7 @@ import (
 	"portcullis/internal/contract"
 )
 
-// contracted is api/openapi.yaml, against which every answer of a clients' listener is held, and where one was not as it stands there.
+// contracted is api/openapi.yaml, against which every answer of a clients' listener is held, and where an answer or a frame was not as the documents have it.
 var contracted struct {
 	once     sync.Once
 	document *contract.Document
@@ -33,9 +33,16 @@ func (a *answer) asContracted(raw string) error {
 	}
 	err := contracted.document.Check(&contract.Answer{Method: method, Target: target, Status: a.status, Header: a.header, Body: []byte(a.body)})
 	if err != nil {
-		contracted.mu.Lock()
-		contracted.broken = append(contracted.broken, err)
-		contracted.mu.Unlock()
+		notContracted(err)
 	}
 	return err
+}
+
+// notContracted remembers what was not as the documents have it; most of it comes many times in other words.
+func notContracted(err error) {
+	contracted.mu.Lock()
+	defer contracted.mu.Unlock()
+	if contracted.broken = append(contracted.broken, err); len(contracted.broken) > 50 {
+		contracted.broken = contracted.broken[:50]
+	}
 }

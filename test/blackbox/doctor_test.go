@@ -3,6 +3,7 @@ package blackbox_test
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -30,6 +31,17 @@ func (g *gateway) examine(t *testing.T, body string) (e examined) {
 	return e
 }
 
+// series are the names and labels of a scrape.
+func (s scrape) series() (all []string) {
+	for line := range strings.Lines(string(s)) {
+		if name, _, ok := cutLast(strings.TrimSpace(line), " "); ok && !strings.HasPrefix(line, "#") {
+			all = append(all, name)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
 // The doctor finds the walls of a running gateway sound, and nobody who is connected notices that it came.
 func TestTheDoctorComesWhileClientsTalk(t *testing.T) {
 	g := plain(t)
@@ -38,8 +50,9 @@ func TestTheDoctorComesWhileClientsTalk(t *testing.T) {
 		c.does(`{"type":"subscribe","id":1,"channel":"room:1"}`)
 	}
 	subscriptions, channels := g.metric(t, "portcullis_subscriptions"), g.metric(t, "portcullis_channels")
+	connections, series := g.metric(t, "portcullis_connections"), g.scrape(t).series()
 	e := g.examine(t, `{"seed":7}`)
-	if !e.Held || e.Seed != 7 || e.Tenants < 2 || e.Pairs != e.Of || e.Rules < 1 || len(e.Walls) < 12 {
+	if !e.Held || e.Seed != 7 || e.Tenants < 2 || e.Pairs != e.Of || e.Rules < 1 || len(e.Walls) < 17 {
 		t.Errorf("got %+v, want all walls held, and pairs that met by their own rules", e)
 	}
 	for _, w := range e.Walls {
@@ -53,6 +66,12 @@ func TestTheDoctorComesWhileClientsTalk(t *testing.T) {
 	}
 	if s, c := g.metric(t, "portcullis_subscriptions"), g.metric(t, "portcullis_channels"); s != subscriptions || c != channels {
 		t.Errorf("there are %v subscriptions on %v channels, %v on %v before", s, c, subscriptions, channels)
+	}
+	if n := g.metric(t, "portcullis_connections"); n != connections {
+		t.Errorf("there are %v connections, %v before", n, connections)
+	}
+	if now := g.scrape(t).series(); !slices.Equal(now, series) {
+		t.Errorf("the doctor left series behind: %d, and %d before", len(now), len(series))
 	}
 	for _, p := range []string{"acme", "globex"} {
 		if a := g.administer(t, "GET", "/admin/v1/tenants/"+p+"/revocations", ""); strings.Contains(a.body, "doctor") {

@@ -100,7 +100,7 @@ func TestAHandshakeThatDrips(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			wantEnd(t, &line{conn, bufio.NewReader(conn)}, begun, 5*time.Second, func() error {
+			wantEnd(t, &line{Conn: conn, r: bufio.NewReader(conn)}, begun, 5*time.Second, func() error {
 				if tt.name != halfOpen[1].name {
 					return nil
 				}

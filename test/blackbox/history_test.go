@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // withHistory is a gateway whose tenants' rooms keep a history.
@@ -14,7 +15,7 @@ func withHistory(t *testing.T) *gateway {
 
 var keepingRooms = tenantOptions{
 	limits: noRates,
-	more:   "channels:\n- { match: \"room:short:*\", history: { messages: 3 } }\n- { match: \"room:kept:**\", history: { messages: 1000, ttl: 10m } }\n",
+	more:   "channels:\n- { match: \"room:short:*\", history: { messages: 3 } }\n- { match: \"room:brief:*\", history: { messages: 100, ttl: 1s } }\n- { match: \"room:kept:**\", history: { messages: 1000, ttl: 10m } }\n",
 	rules: `
 - { name: readers read, allow: [history], channels: ["room:**"], for: { roles: [member] } }
 - { name: newcomers do not, deny: [history], channels: ["room:**"], for: { roles: [newcomer] } }
@@ -66,11 +67,14 @@ func TestAClientThatWasAwayContinuesWhereItWas(t *testing.T) {
 	}
 	bob.Close()
 	sent := ana.tells(t, room, "c", "d", map[string]int{"n": 5})
+	recovered, replayed := g.mark(t, "portcullis_recoveries_total", "result", "recovered"), g.mark(t, "portcullis_recovered_messages_sum")
 	again := g.dial(t, acme.token("bob", roles("guest")))
 	got := again.does(`{"type":"subscribe","id":2,"channel":%q,"since":{"offset":%.0f,"epoch":%q}}`, room, heard[1]["offset"], begun["epoch"])
 	if got["recovered"] != true || got["replayed"] != 3.0 || got["offset"] != sent[2]["offset"] {
 		t.Errorf("got %v, want 3 replayed up to %v", got, sent[2])
 	}
+	recovered.moved(t, 1)
+	replayed.moved(t, 3)
 	again.nextHears(t, "c", "d", map[string]any{"n": 5})
 	ana.tells(t, room, "e")
 	again.nextHears(t, "e")
@@ -84,6 +88,10 @@ func TestWhoeverCannotContinueIsToldWhy(t *testing.T) {
 	const room = "room:short:trimmed"
 	sent := ana.tells(t, room, 1, 2, 3, 4, 5)
 	newest := sent[4]
+	counted := make(map[string]mark)
+	for _, why := range []string{"recovered", "trimmed", "epoch", "limit", "no_history"} {
+		counted[why] = g.mark(t, "portcullis_recoveries_total", "result", why)
+	}
 	for name, tt := range map[string]struct{ since, reason string }{
 		"trimmed":                {at(sent[0]), "trimmed"},
 		"the beginning":          {fmt.Sprintf(`{"offset":0,"epoch":%q}`, newest["epoch"]), "trimmed"},
@@ -119,6 +127,39 @@ func TestWhoeverCannotContinueIsToldWhy(t *testing.T) {
 		t.Errorf("where a rule denies history: got %v, want the reason no_history", got)
 	}
 	newcomer.silent(0)
+	newcomer.mayNot("unrecoverable", `{"type":"subscribe","id":5,"channel":"room:short:other","since":%s,"strict":true}`, at(sent[3]))
+	for why, times := range map[string]float64{"recovered": 0, "trimmed": 4, "epoch": 8, "limit": 1, "no_history": 2} { // strictly and not
+		counted[why].moved(t, times)
+	}
+}
+
+// What is older than the channel's ttl is not there any more, for whoever reads and for whoever continues.
+func TestWhatIsTooOldIsNotKept(t *testing.T) {
+	g := withHistory(t)
+	ana := g.dial(t, acme.token("ana", roles("member")))
+	const brief, kept = "room:brief:1", "room:kept:brief"
+	before := ana.does(`{"type":"history","id":1,"channel":%q}`, brief)
+	said := time.Now()
+	last := ana.tells(t, brief, 1, 2)[1]
+	ana.tells(t, kept, 1, 2)
+	for end := said.Add(patience); len(ana.does(`{"type":"history","id":2,"channel":%q}`, brief)["messages"].([]any)) > 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it is there still, and should be for a second")
+		}
+	}
+	if took := time.Since(said); took < time.Second {
+		t.Errorf("it was there for %v, want a second", took)
+	}
+	if page := ana.does(`{"type":"history","id":3,"channel":%q}`, kept); len(page["messages"].([]any)) != 2 {
+		t.Errorf("got %v, want what another channel keeps for longer", page)
+	}
+	if got := ana.does(`{"type":"subscribe","id":4,"channel":%q,"since":%s}`, brief, at(before)); got["recovered"] != false || got["reason"] != "trimmed" {
+		t.Errorf("from before: got %v, want trimmed", got)
+	}
+	bob := g.dial(t, acme.token("bob", roles("guest")))
+	if got := bob.does(`{"type":"subscribe","id":5,"channel":%q,"since":%s}`, brief, at(last)); got["recovered"] != true || got["replayed"] != 0.0 {
+		t.Errorf("who has the last: got %v, want that nothing is missing", got)
+	}
 }
 
 func TestHistoryIsReadPageByPage(t *testing.T) {
@@ -160,16 +201,26 @@ func TestHistoryIsReadPageByPage(t *testing.T) {
 		t.Errorf("backwards: got %v in %d pages, want %v in 3", got, pages, backwards)
 	}
 	// A client that reads everything and then subscribes where that ends misses nothing.
+	pages, messages := g.mark(t, "portcullis_history_messages_count"), g.mark(t, "portcullis_history_messages_sum")
 	end := ana.does(`{"type":"history","id":7,"channel":%q,"limit":99999999}`, room)
+	pages.moved(t, 1)
+	messages.moved(t, 25)
 	if got := ana.does(`{"type":"subscribe","id":8,"channel":%q,"since":%s}`, room, at(end)); got["recovered"] != true || got["replayed"] != 0.0 {
 		t.Errorf("got %v, want that nothing was missed", got)
 	}
 	for _, bad := range []string{`"limit":0`, `"limit":-1`, `"limit":1.5`, `"limit":"10"`, `"limit":null`, `"since":5`, `"since":{"offset":-1,"epoch":"x"}`, `"reverse":1`, `"strict":"yes"`} {
 		ana.mayNot("bad_request", `{"type":"history","id":9,"channel":%q,%s}`, room, bad)
 	}
-	ana.mayNot("unrecoverable", `{"type":"history","id":10,"channel":%q,"since":{"offset":1,"epoch":"x7"},"strict":true}`, room)
-	if got := ana.does(`{"type":"history","id":11,"channel":%q,"since":{"offset":1,"epoch":"x7"}}`, room); got["recovered"] != false || got["reason"] != "epoch" || len(got["messages"].([]any)) != 25 {
-		t.Errorf("a foreign epoch: got %v, want all that there is, and that it does not go on", got)
+	for name, since := range map[string]string{
+		"a foreign epoch": `{"offset":1,"epoch":"x7"}`, "the future": fmt.Sprintf(`{"offset":%.0f,"epoch":%q}`, end["offset"].(float64)+1e6, end["epoch"]),
+		"the end of all numbers": fmt.Sprintf(`{"offset":18446744073709551615,"epoch":%q}`, end["epoch"]),
+	} {
+		for _, more := range []string{"", `,"reverse":true`} {
+			if got := ana.does(`{"type":"history","id":11,"channel":%q,"since":%s%s}`, room, since, more); got["recovered"] != false || got["reason"] != "epoch" || len(got["messages"].([]any)) != 25 {
+				t.Errorf("%s%s: got %v, want all that there is, and that it does not go on", name, more, got)
+			}
+			ana.mayNot("unrecoverable", `{"type":"history","id":10,"channel":%q,"since":%s,"strict":true%s}`, room, since, more)
+		}
 	}
 	ana.mayNot("not_available", `{"type":"history","id":12,"channel":"room:plain"}`)
 	ana.mayNot("forbidden", `{"type":"history","id":13,"channel":"ops:x"}`)

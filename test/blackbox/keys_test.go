@@ -52,8 +52,8 @@ func TestTenThousandUnknownKeys(t *testing.T) {
 	t.Parallel()
 	s := publish(t, "keys|")
 	g := keyed(t, s)
-	count := 1500
-	if long() {
+	count := 600
+	if full() {
 		count = 10_000
 	}
 	_, rest, _ := strings.Cut(s.token(s.Issuer), ".")
@@ -64,8 +64,8 @@ func TestTenThousandUnknownKeys(t *testing.T) {
 	}, http.StatusUnauthorized)
 	asked := s.asked.Load() - before
 	t.Logf("%d unknown keys in %v caused %d fetches", count, took, asked)
-	if asked > 2 {
-		t.Errorf("%d unknown keys in %v caused %d fetches, want at most 2", count, took, asked)
+	if most := 2 * (1 + int64(took/time.Minute)); asked > most {
+		t.Errorf("%d unknown keys in %v caused %d fetches, want at most 2 a minute", count, took, asked)
 	}
 	unknown.moved(t, float64(count))
 	verified.moved(t, 0)
@@ -92,8 +92,8 @@ func TestFiftyBadSignaturesWithAKnownKey(t *testing.T) {
 func TestOneTokenTenThousandTimes(t *testing.T) {
 	t.Parallel()
 	g := start(t, managed)
-	count := 1500
-	if long() {
+	count := 600
+	if full() {
 		count = 10_000
 	}
 	id := someone("jti")

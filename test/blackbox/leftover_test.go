@@ -38,8 +38,12 @@ func TestTwoThousandConnectionsLeaveNothing(t *testing.T) {
 	for name, secured := range map[string]bool{"plain": false, "TLS": true} {
 		t.Run(name, func(t *testing.T) {
 			count := 2000
-			if secured && !long() {
-				count = 400 // most of the time would be TLS handshakes
+			switch {
+			case full():
+			case secured:
+				count = 200 // most of the time would be TLS handshakes
+			default:
+				count = 800
 			}
 			g := start(t, options{tls: secured, acme: tenantOptions{limits: noRates}})
 			token := acme.token("ana", roles("member"))

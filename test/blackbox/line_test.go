@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"portcullis/internal/contract"
 )
 
 func now() int64 { return time.Now().Unix() }
@@ -20,7 +22,8 @@ func now() int64 { return time.Now().Unix() }
 // line is a connection to the clients' listener. What is said on it are the test's own bytes.
 type line struct {
 	net.Conn
-	r *bufio.Reader
+	r        *bufio.Reader
+	dialogue *dialogue // from a 101 on
 }
 
 // open connects, over TLS where the gateway speaks it. Without a configuration the client has no certificate. It may be used outside a test's goroutine.
@@ -42,7 +45,7 @@ func (g *gateway) open(security ...*tls.Config) (*line, error) {
 		conn = secured
 	}
 	conn.SetDeadline(time.Time{})
-	return &line{conn, bufio.NewReader(conn)}, nil
+	return &line{Conn: conn, r: bufio.NewReader(conn)}, nil
 }
 
 // connect is open for a test, which closes the connection at its end.
@@ -96,6 +99,9 @@ func (l *line) request(raw string) (*answer, error) {
 	}
 	a := &answer{status: got.StatusCode, header: got.Header, line: l}
 	if a.status == http.StatusSwitchingProtocols {
+		if a.header.Get("Sec-WebSocket-Protocol") != "portcullis.echo.v1" {
+			l.dialogue = &dialogue{waiting: make(map[int64][]contract.Sent)}
+		}
 		return a, a.asContracted(raw)
 	}
 	defer got.Body.Close()

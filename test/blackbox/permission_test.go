@@ -169,3 +169,21 @@ func TestPermissionsOfWhoeverHasNone(t *testing.T) {
 	g.denies(t, "api", refusal{http.StatusForbidden, "tenant_suspended", "tenant_suspended"}, func() *answer { return g.asks(t, g.checks(acme.token("bob"), body)) })
 	g.may(t, globex.token("bob"), body, no)
 }
+
+// A body that is no list of questions counts as one: nobody makes the gateway read such bodies without end.
+func TestQuestionsThatAreNoneCountAsMessages(t *testing.T) {
+	t.Parallel()
+	g := start(t, options{acme: tenantOptions{limits: "messages_per_second_per_user: 2"}})
+	refused := 0
+	for range 10 {
+		a := g.asks(t, g.checks(acme.token("eve"), `{"checks":[`+strings.Repeat("{},", 20_000)+`{}]}`))
+		if a.status == http.StatusTooManyRequests {
+			refused++
+		} else {
+			a.wants(t, 400, "bad_request")
+		}
+	}
+	if refused < 2 {
+		t.Errorf("%d of 10 were refused, want most of those behind the burst of 4", refused)
+	}
+}

@@ -112,6 +112,8 @@ func TestWhoIsInTheRoom(t *testing.T) {
 	if got := ana.members("room:1"); len(got) != 1 || got[ana.id()] != "ana" {
 		t.Errorf("got %v, want ana alone", got)
 	}
+	g.until(t, 4, "portcullis_presence_joins_total") // with carol's
+	g.until(t, 2, "portcullis_presence_leaves_total")
 	carol.silent(0)
 }
 

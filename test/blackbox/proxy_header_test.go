@@ -38,7 +38,7 @@ func (g *gateway) knockBehind(t *testing.T, before string, headers ...string) *a
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	l := &line{conn, bufio.NewReader(conn)}
+	l := &line{Conn: conn, r: bufio.NewReader(conn)}
 	a, err := l.request(before + g.upgrade(headers...))
 	if err != nil {
 		return nil

@@ -204,6 +204,11 @@ func TestABatchOfMessages(t *testing.T) {
 		}
 	}
 	batch(`{"messages":[`+strings.Repeat(" ", 1<<20)+`]}`).wants(t, 413, "too_large")
+	// A key that would count for nothing is refused, with where it belongs: whoever believed in it would say everything twice.
+	keyed := g.asks(t, g.post("/v1/messages/batch", "application/json", many(1), bearer(token), "Idempotency-Key: k1"))
+	if keyed.wants(t, 400, "bad_request"); !strings.Contains(keyed.body, "give each message an idempotency_key") {
+		t.Errorf("got %s, want where the key belongs", keyed.body)
+	}
 }
 
 // Over HTTP nobody says more than on a connection: every message counts for its user and its tenant, also those of a batch, and its bytes for the tenant.
@@ -234,5 +239,42 @@ func TestPublishingCountsAsMessages(t *testing.T) {
 	}
 	if refused == 0 {
 		t.Error("2 KiB at once are taken where 512 bytes a second are allowed")
+	}
+}
+
+// Two headers, or a parameter that cannot be read, hide from nobody what the body is said to be.
+func TestWhatABodyIsSaidToBeIsNotHidden(t *testing.T) {
+	g := spoken(t)
+	token := acme.service(roles("member"))
+	for _, media := range []string{`application/json; charset=utf-16; =`, `application/json; charset="utf-16`, `application/json;charset`} {
+		g.asks(t, g.post("/v1/channels/room:1/messages", media, `{"data":1}`, bearer(token))).wants(t, 415, "bad_request")
+	}
+	g.asks(t, g.publication(token, "room:1", `{"data":1}`, "Content-Encoding:", "Content-Encoding: gzip")).wants(t, 415, "bad_request")
+}
+
+// Whoever sends large bodies that are no messages is at the limit of the tenant's bytes as one who sends messages: nobody is served for nothing by what cannot be read.
+func TestBodiesThatAreNoneAreWeighed(t *testing.T) {
+	t.Parallel()
+	o := tenantOptions{limits: "messages_per_second: unlimited\nmessages_per_second_per_user: unlimited\nbytes_per_second: 256KiB"}
+	g := start(t, options{acme: o, globex: o})
+	for path, media := range map[string]string{"/v1/messages/batch": "application/json", "/v1/events": "application/cloudevents-batch+json"} {
+		p := map[string]*party{"/v1/messages/batch": acme, "/v1/events": globex}[path]
+		list := "[" + strings.Repeat("1,", 100<<10) + "1]"
+		if media == "application/json" {
+			list = `{"messages":` + list + `}`
+		}
+		refused := 0
+		for range 8 {
+			switch a := g.asks(t, g.post(path, media, list, bearer(p.token("eve", roles("member"))))); a.status {
+			case http.StatusBadRequest:
+			case http.StatusTooManyRequests:
+				refused++
+			default:
+				t.Errorf("%s: got %d %s", path, a.status, a.body)
+			}
+		}
+		if refused < 4 {
+			t.Errorf("%s: %d of 8 bodies of 200 KiB were refused, want most of them where 256 KiB a second may come", path, refused)
+		}
 	}
 }

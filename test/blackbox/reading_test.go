@@ -68,10 +68,15 @@ func TestHistoryOverHTTP(t *testing.T) {
 	if p := g.reads(t, token, room, since); p.data() != "23456" || p.Recovered == nil || !*p.Recovered {
 		t.Errorf("got %s, %v; want 23456 and recovered", p.data(), p)
 	}
-	if p := g.reads(t, token, room, "?since=5&epoch=foreign"); p.Recovered == nil || *p.Recovered || p.Reason != "epoch" {
-		t.Errorf("got %v, want that the epoch is another", p)
+	for _, query := range []string{"?since=5&epoch=foreign", fmt.Sprintf("?since=%.0f&epoch=%s", page.Offset+1e6, page.Epoch), "?since=18446744073709551615&epoch=" + page.Epoch} {
+		if p := g.reads(t, token, room, query); p.Recovered == nil || *p.Recovered || p.Reason != "epoch" || p.data() != "0123456" {
+			t.Errorf("%s: got %s, %v; want all that there is, and that the position never was one", query, p.data(), p)
+		}
+		if p := g.reads(t, token, room, query+"&reverse=true"); p.Recovered == nil || *p.Recovered || p.data() != "6543210" {
+			t.Errorf("%s: got %s, %v backwards", query, p.data(), p)
+		}
+		g.manage(t, token, http.MethodGet, "/v1/channels/"+room+"/messages"+query+"&strict=true").wants(t, 410, "unrecoverable")
 	}
-	g.manage(t, token, http.MethodGet, "/v1/channels/"+room+"/messages?strict=true&since=5&epoch=foreign").wants(t, 410, "unrecoverable")
 	g.manage(t, token, http.MethodGet, "/v1/channels/room:1/messages").wants(t, 403, "forbidden")
 	g.manage(t, globex.token("eve"), http.MethodGet, "/v1/channels/"+room+"/messages").wants(t, 403, "forbidden")
 	if p := g.reads(t, globex.token("ana", roles("member")), room, ""); len(p.Messages) != 0 {
@@ -92,10 +97,12 @@ func TestPurging(t *testing.T) {
 	g := spoken(t)
 	token, room := acme.service(roles("member")), "room:kept:"+someone("")
 	path := "/v1/channels/" + room + "/messages"
-	g.taken(t, g.publication(token, room, `{"data":1}`))
+	was := g.taken(t, g.publication(token, room, `{"data":1}`))
 	g.taken(t, g.publication(globex.service(roles("member")), room, `{"data":"theirs"}`))
+	ana, heard := g.dial(t, acme.token("ana", roles("member"))), g.dial(t, acme.token("bob", roles("member")))
 	g.manage(t, acme.token("ana", roles("member")), http.MethodDelete, path).wants(t, 403, "forbidden")
 	before := g.taken(t, g.publication(token, room, `{"data":2}`))
+	heard.does(`{"type":"subscribe","id":1,"channel":%q}`, room)
 	var e entry
 	if a := g.manage(t, token, http.MethodDelete, path); a.into(&e) != nil || a.status != http.StatusOK || e["epoch"] != before["epoch"] || e["offset"].(float64) < before["offset"].(float64) {
 		t.Fatalf("got %d %s, want 200 and a position behind %v", a.status, a.body, before)
@@ -110,7 +117,32 @@ func TestPurging(t *testing.T) {
 		t.Errorf("got %v, want a place behind %v", after, e)
 	}
 	g.manage(t, token, http.MethodDelete, "/v1/channels/news:1/messages").wants(t, 404, "not_available")
+	// Whoever was away while something was said and purged is told; whoever has heard it all is not, and goes on.
+	if got := ana.does(`{"type":"subscribe","id":2,"channel":%q,"since":%s}`, room, at(was)); got["recovered"] != false || got["reason"] != "trimmed" {
+		t.Errorf("from before the purge: got %v, want trimmed", got)
+	}
+	if m := heard.hear(); m["data"] != 3.0 || m["previous"] != 0.0 {
+		t.Errorf("who stayed heard %v, want what was said behind the purge and nothing before it", m)
+	}
+	heard.silent(0)
 	g.logged(t, entry{"event": "authz_admin", "operation": "channel.purge", "tenant": "acme"})
+}
+
+// Where nothing was ever said there is a position too, the first: whoever goes on from it misses nothing.
+func TestThePositionBeforeTheFirstMessage(t *testing.T) {
+	t.Parallel()
+	g := start(t, options{acme: tenantOptions{rules: `- { name: services manage, allow: [manage], for: { users: [svc-billing], scopes: ["portcullis:manage"] } }`, more: keeping}})
+	token, ana := acme.service(roles("member")), g.dial(t, acme.token("ana", roles("member")))
+	for _, ask := range []struct{ method, path string }{{http.MethodGet, "/v1/channels/room:kept:1"}, {http.MethodDelete, "/v1/channels/room:kept:1/messages"}} {
+		var e entry
+		if a := g.manage(t, token, ask.method, ask.path); a.into(&e) != nil || e["offset"] != 0.0 || e["epoch"] == nil {
+			t.Fatalf("%s: got %d %s, want offset 0 and an epoch", ask.method, a.status, a.body)
+		}
+		if got := ana.does(`{"type":"subscribe","id":1,"channel":"room:kept:1","since":%s}`, at(e)); got["recovered"] != true || got["replayed"] != 0.0 {
+			t.Errorf("%s: got %v from there, want that nothing is missing", ask.method, got)
+		}
+		ana.does(`{"type":"unsubscribe","id":2,"channel":"room:kept:1"}`)
+	}
 }
 
 // A repetition has the place of the first; the key is the user's own, on its channel; with other words it is refused.

@@ -2,6 +2,7 @@ package blackbox_test
 
 import (
 	"crypto/tls"
+	"strings"
 	"testing"
 )
 
@@ -16,7 +17,7 @@ func (c *conn) withstandsRefreshes(t *testing.T, attacks []refused) {
 		if e["type"] != "error" || e["code"] != a.code {
 			t.Errorf("%s: got %v, want the error %s", a.name, e, a.code)
 		}
-		if a.code == "unauthorized" && e["message"] != notBelieved {
+		if a.code == "unauthorized" && e["message"] != strings.Replace(notBelieved, "by this problem's instance", "by this connection's id", 1) {
 			t.Errorf("%s: the client was told %q", a.name, e["message"])
 		}
 	}
@@ -163,4 +164,14 @@ func TestARefreshOfACertificatesSession(t *testing.T) {
 	granted.moved(t, 0)
 	c.mayNot("forbidden", `{"type":"publish","id":3,"channel":"ops:x","data":1}`)
 	c.does(`{"type":"publish","id":4,"channel":"telemetry:1","data":1}`)
+}
+
+// What a client is told of a refused refresh leads the operator to the reason: the id that it has from its welcome stands in the line.
+func TestARefusedRefreshIsFoundByTheConnection(t *testing.T) {
+	g := identities(t)
+	c := g.dial(t, acme.token("ana", roles("member")))
+	if e := c.mayNot("unauthorized", `{"type":"refresh","id":1,"token":%q}`, forged()); !strings.HasSuffix(e["message"].(string), "by this connection's id") {
+		t.Errorf("got %v, want words for whoever has no problem document", e)
+	}
+	g.logged(t, entry{"event": "refresh.refused", "refresh": c.id(), "reason": "bad_signature", "tenant": "acme"})
 }

@@ -154,7 +154,7 @@ func TestAFileThatIsCutBeforeItsDenyWidensNobody(t *testing.T) {
 	ana.does(`{"type":"subscribe","id":3,"channel":"new:1"}`)
 	ana.mayNot("forbidden", `{"type":"publish","id":4,"channel":"room:board","data":1}`)
 	// Who says that it is meant so is believed.
-	g.put(t, "tenants/acme.yaml", usual)
+	must(0, os.WriteFile(path, []byte(usual), 0o600))
 	for _, body := range []string{`{"dry_run":true}`, "not json", `{} {}`} {
 		if a := g.administer(t, "POST", "/admin/v1/reload", body); a.status != 400 {
 			t.Errorf("a reload with %s: %d %s", body, a.status, a.body)
@@ -179,6 +179,30 @@ func TestASwappedFolderCounts(t *testing.T) {
 		must(0, os.Rename(filepath.Join(folder, "..data_tmp"), filepath.Join(folder, "..data")))
 		must(0, os.RemoveAll(filepath.Join(folder, "..1")))
 	})
+}
+
+// Going back to what was before takes the end of a file away: a swap of the file, or of the folder behind a link, is whole and counts at once.
+func TestASwapThatShortensCounts(t *testing.T) {
+	t.Parallel()
+	const more = "  - { name: nobody, deny: [publish], channels: [\"room:board\"] }\n"
+	for _, mounted := range []bool{false, true} {
+		g := start(t, options{watch: true, mounted: mounted})
+		ana := g.dial(t, acme.token("ana", roles("member")))
+		usual := string(must(os.ReadFile(filepath.Join(g.folder, "tenants/acme.yaml"))))
+		for i, text := range []string{usual + more, usual} {
+			if mounted {
+				folder, next := filepath.Join(g.folder, "tenants"), fmt.Sprintf("..%d", i+2)
+				must(0, os.CopyFS(filepath.Join(folder, next), os.DirFS(filepath.Join(folder, "..data"))))
+				must(0, os.WriteFile(filepath.Join(folder, next, "acme.yaml"), []byte(text), 0o600))
+				must(0, os.Symlink(next, filepath.Join(folder, "..data_tmp")))
+				must(0, os.Rename(filepath.Join(folder, "..data_tmp"), filepath.Join(folder, "..data")))
+			} else {
+				g.put(t, "tenants/acme.yaml", text)
+			}
+			g.until(t, float64(i+1), "portcullis_config_reloads_total", "result", "applied")
+		}
+		ana.does(`{"type":"publish","id":1,"channel":"room:board","data":1}`)
+	}
 }
 
 // mount lays a folder out as Kubernetes mounts it: the files are links into ..data, which is a link to the folder that has them.

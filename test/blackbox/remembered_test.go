@@ -20,6 +20,7 @@ func TestARestartAfterEverythingWasRevoked(t *testing.T) {
 	}
 	stolen, lost := acme.certificate(t, "sensor/1"), acme.certificate(t, "sensor/2")
 	session := acme.token("ana", claims{"sid": "s-1"})
+	loggedOut := acme.token("dora", claims{"iat": now() - 1}) // before the logout, however long that takes
 	g := again()
 	g.revoke(t, `{"kind":"session","value":"s-1"}`)
 	g.revoke(t, fmt.Sprintf(`{"kind":"certificate","value":%q}`, fingerprint(stolen)))
@@ -28,7 +29,6 @@ func TestARestartAfterEverythingWasRevoked(t *testing.T) {
 	replayed := acme.logoutToken(claims{"sub": "erik"})
 	g.takes(t, "logout", g.logout(replayed))
 	g.suspend(t, globex)
-	loggedOut := acme.token("dora", claims{"iat": now() - 1})
 	for _, end := range []func(){
 		func() { // as a deploy does
 			g.signal(t, syscall.SIGTERM)

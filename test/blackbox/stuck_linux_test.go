@@ -146,6 +146,12 @@ func TestClientsThatAskAndDoNotRead(t *testing.T) {
 // address is one of many on loopback: the kernel remembers of each how much it once took, and gives the gateway as large a buffer for the next.
 func (g *gateway) narrow(t *testing.T, token string) *conn {
 	t.Helper()
+	return accepted(t, g.tell(t, g.narrowLine(t), g.upgrade(bearer(token))))
+}
+
+// narrowLine is a line whose kernel takes little, from an address of its own.
+func (g *gateway) narrowLine(t *testing.T) *line {
+	t.Helper()
 	address := net.IPv4(127, byte(1+rand.IntN(250)), byte(rand.IntN(256)), byte(1+rand.IntN(250)))
 	d := net.Dialer{Timeout: patience, LocalAddr: &net.TCPAddr{IP: address}, Control: func(_, _ string, raw syscall.RawConn) (err error) {
 		control := raw.Control(func(fd uintptr) {
@@ -160,7 +166,7 @@ func (g *gateway) narrow(t *testing.T, token string) *conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	return accepted(t, g.tell(t, l, g.upgrade(bearer(token))))
+	return l
 }
 
 // openBy is open with a dialer.
@@ -172,5 +178,5 @@ func (g *gateway) openBy(d *net.Dialer) (*line, error) {
 	if g.options.tls {
 		conn = tls.Client(conn, trust())
 	}
-	return &line{conn, bufio.NewReader(conn)}, nil
+	return &line{Conn: conn, r: bufio.NewReader(conn)}, nil
 }

@@ -1,6 +1,7 @@
 package blackbox_test
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -110,6 +111,8 @@ type options struct {
 	engine    string // entries of broker
 	proxy     string // entries of proxy; files of it stand in tenants/
 	metrics   string // entries of metrics
+	limits    string // entries of limits, of the node
+	level     string // of the log; debug where there is none
 	// core is the one core that the gateway runs on, where it is to leave others alone.
 	core string
 	// watch takes what is written into the folder by itself; mounted puts the tenants there as Kubernetes does.
@@ -189,6 +192,9 @@ func (o options) write(t *testing.T, folder string) string {
 	if o.proxy != "" {
 		engine += "proxy:\n" + indent(o.proxy)
 	}
+	if o.limits != "" {
+		engine += "limits:\n" + indent(o.limits)
+	}
 	if o.metrics != "" {
 		engine += "metrics:\n" + indent(o.metrics)
 	}
@@ -197,7 +203,7 @@ func (o options) write(t *testing.T, folder string) string {
 		admission = usualAdmission
 	}
 	put("portcullis.yaml", "listen:\n"+indent("address: 127.0.0.1:0\n"+door+o.listen)+"admin:\n"+indent(admin)+"drain:\n"+indent(drain)+
-		"admission:\n"+indent(admission)+"log: { format: json, level: debug }\ntenants_dir: tenants\n"+fmt.Sprintf("reload: { watch: %v }\n", o.watch)+engine)
+		"admission:\n"+indent(admission)+"log: { format: json, level: "+cmp.Or(o.level, "debug")+" }\ntenants_dir: tenants\n"+fmt.Sprintf("reload: { watch: %v }\n", o.watch)+engine)
 	put("tenants/broker-jwks.json", string(broker.JWKS()))
 	for p, own := range map[*party]tenantOptions{acme: o.acme, globex: o.globex} {
 		put("tenants/"+p.id+".yaml", p.file(own))

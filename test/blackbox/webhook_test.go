@@ -1,6 +1,7 @@
 package blackbox_test
 
 import (
+	"compress/gzip"
 	"fmt"
 	"io"
 	"net"
@@ -381,6 +382,53 @@ func TestAnAnswerWithoutEnd(t *testing.T) {
 			}
 			return err
 		}},
+		{"interim answers without end", "unreachable", func(w io.Writer) (err error) {
+			for err == nil {
+				_, err = io.WriteString(w, "HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n")
+			}
+			return err
+		}},
+		{"interim answers, now and then", "timeout", func(w io.Writer) (err error) {
+			for err == nil {
+				time.Sleep(20 * time.Millisecond)
+				_, err = io.WriteString(w, "HTTP/1.1 102 Processing\r\n\r\n")
+			}
+			return err
+		}},
+		{"another protocol", "failed", func(w io.Writer) error {
+			_, err := io.WriteString(w, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: flood\r\n\r\n")
+			for block := make([]byte, 64<<10); err == nil; {
+				var n int
+				n, err = w.Write(block)
+				sent.Add(int64(n))
+			}
+			return err
+		}},
+		{"a bomb of gzip", "ok", func(w io.Writer) error {
+			_, err := io.WriteString(w, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n")
+			if err != nil {
+				return err
+			}
+			bomb := gzip.NewWriter(w)
+			for block := make([]byte, 1<<20); err == nil; {
+				_, err = bomb.Write(block)
+			}
+			return err
+		}},
+		{"chunks with long extensions", "ok", func(w io.Writer) error {
+			_, err := io.WriteString(w, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+			for err == nil {
+				_, err = io.WriteString(w, "1;"+strings.Repeat("x", 2000)+"\r\nx\r\n")
+			}
+			return err
+		}},
+		{"trailers without end", "ok", func(w io.Writer) error {
+			_, err := io.WriteString(w, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n")
+			for err == nil {
+				_, err = io.WriteString(w, "X: "+strings.Repeat("x", 1000)+"\r\n")
+			}
+			return err
+		}},
 		{"no HTTP", "unreachable", func(w io.Writer) error {
 			_, err := io.WriteString(w, "220 smtp.example ESMTP\r\n")
 			return err
@@ -404,7 +452,7 @@ func TestAnAnswerWithoutEnd(t *testing.T) {
 			held := g.watchMemory(t)
 			g.dial(t, acme.token("ana"))
 			g.requested(t, tt.result)
-			held.stayed(t, 16<<20)
+			held.stayed(t, 32<<20)
 			v.answers(nil)
 			c := g.dial(t, acme.token("bob"))
 			v.hears("connection.opened", c.welcome["connection"].(string))

@@ -1,12 +1,14 @@
 package walls_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -26,7 +28,16 @@ type said struct {
 	Members                                       []member
 	Count                                         int
 	Told                                          bool
-	raw                                           string
+	position
+	Recovered, Duplicate *bool
+	Replayed             int
+	Messages             []stored
+	More                 bool
+	Subscriptions        []struct {
+		Channel string
+		position
+	}
+	raw string
 }
 
 // member is somebody who is on a channel.
@@ -34,9 +45,8 @@ type member struct{ User, Connection string }
 
 // client is a connection, and what the test knows about it.
 type client struct {
-	party      *party
-	user       string
-	roles      []string
+	party *party
+	who
 	grants     []grant // nil is a token that is not narrowed
 	token      string
 	jti, sid   string
@@ -45,10 +55,26 @@ type client struct {
 	frames     chan said // closed behind the last, when the connection has ended
 	code       int       // of the end
 
-	sees  map[string]bool // channels where it hears of joins and leaves, as its own frames say
-	hears map[string]int  // as its own frames say, in their order; from which publication on
-	heard map[int]bool    // publications
+	sees  map[string]bool    // channels where it hears of joins and leaves, as its own frames say
+	hears map[string]hearing // as its own frames say, in their order
+	heard map[int]bool       // publications
+	owed  map[int]bool       // publications that it is to hear though they were said before it came
+	gains map[string]chooser // subscriptions of which it is to be told
 }
+
+// hearing is a subscription: who chose it, and from which publication on it hears.
+type hearing struct {
+	from int
+	by   chooser
+}
+
+type chooser string
+
+const (
+	itself   chooser = ""
+	tenant   chooser = "tenant"
+	aBackend chooser = "backend"
+)
 
 // grant narrows a token (RFC 9396).
 type grant struct {
@@ -65,17 +91,23 @@ func (c *client) may(action, name string) bool {
 			return matches(strings.Split(pattern, ":"), strings.Split(name, ":"))
 		})
 	}
-	return granted && c.party.may(c.user, c.roles, action, name)
+	return granted && c.party.may(c.who, action, name)
 }
 
 func (c *client) manages() bool { return c.grants == nil && slices.Contains(c.roles, "boss") }
 
 // credential gives a user a token whose ids other tenants' tokens have too.
 func (w *world) credential(c *client, has []string) {
-	c.roles, c.grants = has, nil
+	c.roles, c.grants, c.teams = has, nil, nil
+	if n := w.chance.IntN(6); n > 0 {
+		c.teams = []string{pick(w, teams)}
+		if n == 1 {
+			c.teams = append(c.teams, pick(w, teams))
+		}
+	}
 	if w.chance.IntN(4) == 0 {
 		for range 1 + w.chance.IntN(2) {
-			c.grants = append(c.grants, grant{"portcullis_channel", some(w, verbs), []string{strings.ReplaceAll(w.pattern(), "{user}", "*")}})
+			c.grants = append(c.grants, grant{"portcullis_channel", some(w, verbs), []string{templates.ReplaceAllString(w.pattern(c.party), "*")}})
 		}
 	}
 	for _, n := range w.chance.Perm(4) {
@@ -87,11 +119,16 @@ func (w *world) credential(c *client, has []string) {
 		c.jti, c.sid = fmt.Sprint("token-fresh-", w.fresh), fmt.Sprint("session-fresh-", w.fresh)
 	}
 	says := authtest.Claims{"roles": has, "jti": c.jti, "sid": c.sid}
+	if c.teams != nil {
+		says["team"] = c.teams
+	}
 	if c.grants != nil {
 		says["authorization_details"] = c.grants
 	}
 	c.token = c.party.issuer.Token(c.user, says)
 }
+
+var templates = regexp.MustCompile(`\{[^}]*\}`)
 
 const patience = 10 * time.Second
 
@@ -113,7 +150,8 @@ func (h *house) dial(c *client, ticket string) error {
 		}
 		return fmt.Errorf("%s of %s does not get in: %d, %w", c.user, c.party.id, status, err)
 	}
-	c.ws, c.frames, c.hears, c.heard, c.sees = ws, make(chan said, 4096), make(map[string]int), make(map[int]bool), make(map[string]bool)
+	c.ws, c.frames, c.hears, c.heard, c.sees = ws, make(chan said, 4096), make(map[string]hearing), make(map[int]bool), make(map[string]bool)
+	c.owed, c.gains = make(map[int]bool), make(map[string]chooser)
 	go c.read()
 	return nil
 }
@@ -145,6 +183,8 @@ type live struct {
 	checked      int // of publications
 
 	step, requests, deliveries int
+	recoveries, read, given    int    // continued subscriptions, messages of histories, subscriptions that others chose
+	epoch                      string // of the node's engine
 	reloads                    int
 	near                       int // subscribers of other tenants on the name of a publication
 }
@@ -155,6 +195,7 @@ type publication struct {
 	name     string
 	accepted bool
 	alone    bool             // over HTTP
+	at       position         // where the channel keeps it
 	hearers  map[*client]bool // who was subscribed, and whether they stayed since
 }
 
@@ -169,11 +210,13 @@ func (l *live) take(c *client, s said) error {
 	case "message":
 		return l.message(c, s)
 	case "unsubscribed":
-		if _, heard := c.hears[s.Channel]; heard && c.may("subscribe", s.Channel) {
+		if c.listens(s.Channel) && c.keeps(s.Channel) {
 			return fmt.Errorf("%s of %s lost %s, which the rules allow", c.user, c.party.id, s.Channel)
 		}
 		delete(c.hears, s.Channel)
 		delete(c.sees, s.Channel)
+	case "subscribed":
+		return l.gained(c, s)
 	case "join", "leave", "join_leave":
 		return l.attends(c, s)
 	case "ok", "error", "welcome":
@@ -189,21 +232,24 @@ func (l *live) message(c *client, s said) error {
 		return fmt.Errorf("%s of %s heard what nobody said: %s", c.user, c.party.id, s.raw)
 	}
 	p := l.publications[n]
-	switch from, subscribed := c.hears[s.Channel]; {
+	switch h, subscribed := c.hears[s.Channel]; {
 	case p.by.party != c.party:
 		return fmt.Errorf("%s of %s heard what %s of %s said: %s", c.user, c.party.id, p.by.user, p.by.party.id, s.raw)
 	case !p.accepted:
 		return fmt.Errorf("%s of %s heard what %s was refused to say: %s", c.user, c.party.id, p.by.user, s.raw)
 	case !subscribed:
 		return fmt.Errorf("%s of %s heard what they are not subscribed to: %s", c.user, c.party.id, s.raw)
-	case n < from:
+	case n < h.from:
 		return fmt.Errorf("%s of %s heard what was said long before they came: %s", c.user, c.party.id, s.raw)
 	case p.name != s.Channel || p.by.user != s.From.User || p.from() != s.From.Connection:
 		return fmt.Errorf("said by %s (%s) on %s, heard as %s", p.by.user, p.by.connection, p.name, s.raw)
+	case s.Offset != p.at.Offset && p.at.Offset != 0:
+		return fmt.Errorf("said at %v, heard as %s", p.at, s.raw)
 	case c.heard[n]:
 		return fmt.Errorf("%s of %s heard it twice: %s", c.user, c.party.id, s.raw)
 	}
 	c.heard[n] = true
+	delete(c.owed, n)
 	l.deliveries++
 	return nil
 }
@@ -218,7 +264,7 @@ func (l *live) next(c *client, by time.Duration) (s said, err error) {
 		if !open {
 			return s, errGone
 		}
-		return s, l.take(c, s)
+		return s, cmp.Or(l.take(c, s), asContracted(s.raw))
 	case <-time.After(by):
 		return s, fmt.Errorf("%s of %s waited for %v in vain", c.user, c.party.id, by)
 	}
@@ -240,6 +286,9 @@ func (l *live) request(c *client, body map[string]any) (said, error) {
 	}
 	for {
 		s, err := l.next(c, patience)
+		if err == nil && s.ID == l.requests && s.Type == "ok" {
+			err = asContracted(s.raw, fmt.Sprint(body["type"]))
+		}
 		if err != nil || s.ID == l.requests {
 			return s, err
 		}

@@ -100,6 +100,11 @@ func (h *house) asks(method, address, path, token, body string) (status int, tex
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	if address == h.Addr() {
+		if err := answersAsContracted(method, path, answer, said); err != nil {
+			h.t.Fatal(err)
+		}
+	}
 	return answer.StatusCode, string(said)
 }
 

@@ -10,7 +10,7 @@ import (
 
 // check asks over HTTP what one may do, which must be what the socket answers.
 func (l *live) check(c *client) error {
-	name, verb := l.channel(), pick(l.world, verbs)
+	name, verb := l.channel(c.party), pick(l.world, verbs)
 	status, text := l.asks(http.MethodPost, l.Addr(), "/v1/permissions/check", c.token, fmt.Sprintf(`{"checks":[{"action":%q,"channel":%q},{"action":"manage"}]}`, verb, name))
 	var said struct{ Results []struct{ Allowed bool } }
 	if err := json.Unmarshal([]byte(text), &said); err != nil || status != http.StatusOK || len(said.Results) != 2 || said.Results[0].Allowed != c.may(verb, name) ||
@@ -29,6 +29,11 @@ func (l *live) publishAlone(c *client, name string, n int) error {
 	status, text := l.asks(http.MethodPost, l.Addr(), "/v1/channels/"+url.PathEscape(name)+"/messages", c.token, fmt.Sprintf(`{"data":%d}`, n))
 	if status != want || !strings.Contains(text, code) {
 		return fmt.Errorf("%s of %s with %v and %v publishes on %s over HTTP: %d %s, want %d", c.user, c.party.id, c.roles, c.grants, name, status, text, want)
+	}
+	if code == "" {
+		if err := l.stored(n, text); err != nil {
+			return err
+		}
 	}
 	return l.take(c, said{Type: "ok", raw: text})
 }
@@ -72,6 +77,9 @@ func (l *live) manage(c *client) error {
 	if err := l.reachesOver(c); err != nil {
 		return err
 	}
+	if l.chance.IntN(2) == 0 {
+		return l.gives(c)
+	}
 	return l.endsOwn(c)
 }
 
@@ -81,9 +89,14 @@ func (l *live) reachesOver(c *client) error {
 		if other.party == c.party {
 			continue
 		}
-		for _, method := range []string{http.MethodGet, http.MethodDelete} {
-			status, theirs := l.asks(method, l.Addr(), "/v1/connections/"+other.connection, c.token, "")
-			_, nobodys := l.asks(method, l.Addr(), "/v1/connections/c_AAAAAAAAAAAAAAAA", c.token, "")
+		for _, how := range []struct{ method, behind, body string }{
+			{http.MethodGet, "", ""},
+			{http.MethodDelete, "", ""},
+			{http.MethodPost, "/subscribe", `{"channel":"room:a"}`},
+			{http.MethodPost, "/unsubscribe", `{"channel":"room:a"}`},
+		} {
+			status, theirs := l.asks(how.method, l.Addr(), "/v1/connections/"+other.connection+how.behind, c.token, how.body)
+			_, nobodys := l.asks(how.method, l.Addr(), "/v1/connections/c_AAAAAAAAAAAAAAAA"+how.behind, c.token, how.body)
 			if status != http.StatusNotFound || theirs != nobodys {
 				return fmt.Errorf("%s of %s asks for %s's connection: %d %s, and for nobody's %s", c.user, c.party.id, other.party.id, status, theirs, nobodys)
 			}

@@ -4,7 +4,7 @@ import "fmt"
 
 // presence asks who is on a channel: everybody of the tenant who is, perhaps somebody who has just left, and nobody else.
 func (l *live) presence(c *client) error {
-	name := l.channel()
+	name := l.channel(c.party)
 	want := c.forbidden("presence", name)
 	s, err := l.request(c, l.body("presence", name))
 	if err != nil {

@@ -46,8 +46,15 @@ func (l *live) takes(p *party, as string) error {
 
 // otherRules gives a tenant other rules. What they take is lost, by everybody whom they take it from and by nobody else.
 func (l *live) otherRules(p *party) error {
-	p.rules = l.rules(p)
+	before := make(map[*client][]string)
+	for _, c := range l.of(p) {
+		before[c] = c.chosen()
+	}
+	p.rules, p.picks = l.rules(p), l.choices(p)
 	p.rules[1].name = "wide " + l.word() // or by chance they could be the same
+	for c, chosen := range before {
+		c.gain(chosen)
+	}
 	if err := l.takes(p, "changed"); err != nil {
 		return err
 	}
@@ -84,7 +91,7 @@ func (l *live) comesBack(p *party) error {
 	if err := l.stranger(p); err != nil {
 		return err
 	}
-	p.away, p.rules = false, l.rules(p)
+	p.away, p.rules, p.picks = false, l.rules(p), l.choices(p)
 	if err := l.takes(p, "added"); err != nil {
 		return err
 	}

@@ -1,29 +1,16 @@
 // Package walls_test lets tenants who share everything but their walls live in one gateway: the same users' names, the same channels' names, the same ids of tokens and
-// sessions, and rules, identities and requests at random. A reading of the rules that is too simple to be wrong says beside it what may happen.
+// sessions, the same offsets and keys of messages, users whose names look like patterns and paths, and rules, choices, identities and requests at random. A reading of the rules that is too simple to be wrong says beside it what may happen.
 //
 // PORTCULLIS_SEED replays a world, PORTCULLIS_LONG=1 makes many.
 package walls_test
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"testing"
 
 	"portcullis/internal/auth/authtest"
 )
-
-// rule is a rule as an operator writes it.
-type rule struct {
-	name     string
-	deny     bool
-	actions  []string
-	channels []string
-	roles    []string // for; nil is everybody
-	unless   []string // roles
-	users    []string // for
-}
 
 // party is a tenant as the test knows it.
 type party struct {
@@ -33,34 +20,55 @@ type party struct {
 	away   bool   // taken out of the configuration
 	users  []string
 	rules  []rule
+	picks  []rule   // whom it subscribes to what; they have no actions
+	keeps  []string // patterns of channels with history
 	marks  []string // texts that are this tenant's alone, and must reach nobody else
 
 	connections map[string]string // that there ever were, and whose
 
 	revoked map[string]bool // ids of tokens and sessions, and users
+	logs    map[string]*log // by the channel's name
+	newest  uint64          // the last offset: it counts what this tenant's channels keep, and nobody else's
 }
 
 // world is everything that one seed gives.
 type world struct {
 	chance  *rand.Rand
 	parties []*party
+	strange []string // users that all tenants have
 	fresh   int
 }
 
 var (
-	segments = []string{"a", "b", "room", "ops", "ana"}
+	segments = []string{"a", "b", "room", "ops", "ana", "%2A"}
 	roles    = []string{"member", "guest", "boss"}
 	shared   = []string{"ana", "bob", "eve"}
-	verbs    = []string{"subscribe", "publish", "echo", "presence"}
+	verbs    = []string{"subscribe", "publish", "echo", "presence", "history"}
+	teams    = []string{"red", "blue", "a:b", "*", "{user}", "ana"}
+
+	// hostile are users whose names would reach out of their segment, or be a pattern, if they were not encoded; the last has none, for it is too long.
+	hostile = []string{"a:b", "a", "*", "**", "%2A", "a%3Ab", "é", "{user}", "ana b", "ana:inbox", "a/b", "../ana", full, full + "x"}
+	full    = strings.Repeat("x", 128)
 )
+
+// plain is the one tenant whose id stands in the names of others' channels.
+const plain = "plain"
 
 func newWorld(seed uint64) *world {
 	w := &world{chance: rand.New(rand.NewPCG(seed, 4))}
-	for range 3 {
-		id := "tn" + w.word()
-		p := &party{id: id, issuer: authtest.New("https://" + id + ".example"), marks: []string{id}, revoked: make(map[string]bool), connections: make(map[string]string)}
-		p.users = append(slices.Clone(shared), w.newUser(p), w.newUser(p))
-		p.rules = w.rules(p)
+	w.strange = some(w, hostile)
+	w.strange = w.strange[:min(len(w.strange), 5)]
+	for i := range 3 {
+		id, marks := "tn"+w.word(), []string(nil)
+		if i == 0 {
+			id = plain // everybody may say it
+		} else {
+			marks = []string{id}
+		}
+		p := &party{id: id, issuer: authtest.New("https://" + id + ".example"), marks: marks, revoked: make(map[string]bool), connections: make(map[string]string), logs: make(map[string]*log)}
+		p.users = append(slices.Concat(shared, w.strange), w.newUser(p), w.newUser(p))
+		p.rules, p.picks = w.rules(p), w.choices(p)
+		p.keeps = some(w, []string{"room:**", "user:**", "team:*:news", "t:**", "ops:*", "a", "*:ana"})
 		w.parties = append(w.parties, p)
 	}
 	return w
@@ -80,10 +88,11 @@ func (w *world) word() string {
 	return string(b)
 }
 
+// newUser is a user of this tenant alone.
 func (w *world) newUser(p *party) string {
-	user := "us" + w.word()
-	p.marks = append(p.marks, user)
-	return user
+	mark := "us" + w.word()
+	p.marks = append(p.marks, mark)
+	return mark + pick(w, []string{"", "", ":inbox", " *", "%3A"})
 }
 
 func pick[T any](w *world, list []T) T { return list[w.chance.IntN(len(list))] }
@@ -93,123 +102,4 @@ func some[T any](w *world, list []T) []T {
 	list = slices.Clone(list)
 	w.chance.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 	return list[:1+w.chance.IntN(len(list))]
-}
-
-// channel is one of few names, which many share, or any.
-func (w *world) channel() string {
-	if w.chance.IntN(4) > 0 {
-		return pick(w, []string{"a", "room:a", "room:ana", "ops:b", "room:a:b"})
-	}
-	name := make([]string, 1+w.chance.IntN(3))
-	for i := range name {
-		name[i] = pick(w, segments)
-	}
-	return strings.Join(name, ":")
-}
-
-func (w *world) pattern() string {
-	parts := strings.Split(w.channel(), ":")
-	for i := range parts {
-		switch w.chance.IntN(6) {
-		case 0, 1:
-			parts[i] = "*"
-		case 2:
-			parts[i] = "{user}"
-		}
-	}
-	if w.chance.IntN(3) == 0 {
-		parts[len(parts)-1] = "**"
-	}
-	return strings.Join(parts, ":")
-}
-
-func (w *world) rules(p *party) []rule {
-	all := []rule{
-		{name: "managers", actions: []string{"manage"}, roles: []string{"boss"}},
-		{name: "wide", actions: verbs, channels: []string{pick(w, []string{"**", "room:**", "*:*"})}},
-	}
-	for i := range 3 + w.chance.IntN(5) {
-		r := rule{name: fmt.Sprint("rule ", i), deny: w.chance.IntN(3) == 0, actions: some(w, verbs), channels: []string{w.pattern(), w.pattern()}}
-		switch w.chance.IntN(5) {
-		case 0:
-			r.roles = some(w, roles)
-		case 1:
-			r.unless = some(w, roles)
-		case 2:
-			r.users = some(w, p.users)
-		}
-		all = append(all, r)
-	}
-	return all
-}
-
-// may is the naive reading: a rule that denies wins, and without a rule nothing is allowed.
-func (p *party) may(user string, has []string, action, name string) bool {
-	allowed := false
-	for _, r := range p.rules {
-		if !slices.Contains(r.actions, action) || !r.concerns(user, has) || !slices.ContainsFunc(r.channels, func(pattern string) bool {
-			return matches(strings.Split(strings.ReplaceAll(pattern, "{user}", user), ":"), strings.Split(name, ":"))
-		}) {
-			continue
-		}
-		if r.deny {
-			return false
-		}
-		allowed = true
-	}
-	return allowed
-}
-
-func (r *rule) concerns(user string, has []string) bool {
-	any := func(list []string) bool {
-		return slices.ContainsFunc(list, func(role string) bool { return slices.Contains(has, role) })
-	}
-	return (r.roles == nil || any(r.roles)) && !any(r.unless) && (r.users == nil || slices.Contains(r.users, user))
-}
-
-func matches(pattern, name []string) bool {
-	switch {
-	case len(pattern) == 0 || len(name) == 0:
-		return len(pattern) == len(name)
-	case pattern[0] == "**":
-		return true
-	}
-	return (pattern[0] == "*" || pattern[0] == name[0]) && matches(pattern[1:], name[1:])
-}
-
-// yaml writes the world as a configuration.
-func (w *world) yaml(t *testing.T) string {
-	var b strings.Builder
-	b.WriteString("listen: {address: \"127.0.0.1:0\", plaintext: true}\nadmin: {address: \"127.0.0.1:0\"}\nadmission: {connections_per_address: unlimited, " +
-		"connections_per_second_per_address: unlimited, failures_per_minute_per_address: unlimited}\nreload: {watch: false}\ntenants:\n")
-	list := func(texts []string) string { return `["` + strings.Join(texts, `", "`) + `"]` }
-	for _, p := range w.present() {
-		if p.keys == "" {
-			p.keys = p.issuer.WriteJWKS(t)
-		}
-		fmt.Fprintf(&b, "  - id: %s\n    issuers: [{issuer: %q, audience: portcullis, jwks_file: %q}]\n    channels: [{match: \"**\", presence: true}]\n", p.id, p.issuer.URL, p.keys)
-		b.WriteString("    limits: {connections_per_second: unlimited, connections_per_user: unlimited, messages_per_second: unlimited, messages_per_second_per_user: unlimited, " +
-			"messages_per_second_per_connection: unlimited, bytes_per_second: unlimited, bytes_per_second_per_connection: unlimited}\n    rules:\n")
-		for _, r := range p.rules {
-			effect := "allow"
-			if r.deny {
-				effect = "deny"
-			}
-			fmt.Fprintf(&b, "      - {name: %q, %s: %s", r.name, effect, list(r.actions))
-			if r.channels != nil {
-				fmt.Fprintf(&b, ", channels: %s", list(r.channels))
-			}
-			switch {
-			case r.roles != nil:
-				fmt.Fprintf(&b, ", for: {roles: %s}", list(r.roles))
-			case r.users != nil:
-				fmt.Fprintf(&b, ", for: {users: %s}", list(r.users))
-			}
-			if r.unless != nil {
-				fmt.Fprintf(&b, ", unless: {roles: %s}", list(r.unless))
-			}
-			b.WriteString("}\n")
-		}
-	}
-	return b.String()
 }

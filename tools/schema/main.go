@@ -90,7 +90,7 @@ func word(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "integer", Minimum: "1", Maximum: "1000000000"}, unlimited}}
 	case reflect.TypeFor[config.Count]():
 		return &jsonschema.Schema{Type: "integer", Minimum: "1"}
-	case reflect.TypeFor[config.ByteLimit]():
+	case reflect.TypeFor[config.ByteLimit](), reflect.TypeFor[config.Memory]():
 		return &jsonschema.Schema{OneOf: append(size.OneOf, unlimited)}
 	}
 	return nil

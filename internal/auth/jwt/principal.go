@@ -154,9 +154,10 @@ func readClaims(c *jws.Claims) []auth.Claim {
 }
 
 // own moves the texts that came out of the token into one that is p's alone. A principal lives as long as a session; it must not
-// keep the whole token alive, and one text costs less than fifty.
+// keep the whole token alive, and one text costs less than fifty. The user's name has one of its own: it stands in every message that the user says, for as long as a channel keeps that.
 func own(p *auth.Principal) {
-	texts := []*string{&p.User, &p.KeyID, &p.TokenID, &p.Session}
+	p.User = strings.Clone(p.User)
+	texts := []*string{&p.KeyID, &p.TokenID, &p.Session}
 	for i := range p.Roles {
 		texts = append(texts, &p.Roles[i])
 	}

@@ -91,6 +91,27 @@ func TestAPrincipalDoesNotKeepItsTokenAlive(t *testing.T) {
 	runtime.KeepAlive(principals)
 }
 
+// What a user says keeps their name for as long as a channel keeps it, and each request has a principal of its own. A name that keeps the rest alive is memory that nobody counts: gigabytes, by one user, of messages that count as 64 MiB.
+func TestANameDoesNotKeepItsPrincipalAlive(t *testing.T) {
+	acme := authtest.New(url)
+	v := verifier(t, acme.Settings(t, "acme"))
+	token := acme.Token("ana", authtest.Claims{"roles": []string{"member"}, "zone": strings.Repeat("x", 5000)})
+	const n = 500
+	names := make([]string, n)
+	before := heap()
+	for i := range names {
+		p, err := verify(v, token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names[i] = p.User
+	}
+	if each := (heap() - before) / n; each > 256 {
+		t.Errorf("a name costs %d bytes, want at most 256", each)
+	}
+	runtime.KeepAlive(names)
+}
+
 func heap() int64 {
 	runtime.GC()
 	runtime.GC() // a pool lets go at the second

@@ -6,16 +6,20 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"os"
 	"time"
+
+	"portcullis/internal/config/regular"
 )
+
+// maxAuthorities is how many bytes a file of authorities may have: more than those of all the world's browsers.
+const maxAuthorities = 1 << 20
 
 // LoadAuthorities reads a file of authorities: PEM, certificates alone. A certificate whose issuer stands in the file too is an intermediate; every
 // other one is trusted by itself, so that a tenant can be given one subordinate authority of a company and not its root.
 //
 // Its errors name the file, the rule and the remedy. There is never an empty result: to crypto/x509 no roots mean the system's, that is, everybody's.
 func LoadAuthorities(path string, now time.Time) ([]*x509.Certificate, error) {
-	content, err := os.ReadFile(path)
+	content, _, err := regular.Read(path, maxAuthorities)
 	if err != nil {
 		return nil, fmt.Errorf("authorities file %q cannot be read: %w; name a PEM file that the gateway may read", path, errors.Unwrap(err))
 	}

@@ -22,7 +22,7 @@ func TestFilesThatAreNone(t *testing.T) {
 	}
 	for file, want := range map[string]string{
 		filepath.Join(dir, "none.crl"): "no such file or directory; name a PEM or DER file",
-		dir:                            "no regular file; name a PEM or DER file",
+		dir:                            "is a directory; name a PEM or DER file",
 		pipe:                           "no regular file; name a PEM or DER file",
 	} {
 		_, err := crl.Load([]string{file}, []*x509.Certificate{ours.cert}, noon)

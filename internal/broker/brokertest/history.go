@@ -3,6 +3,7 @@ package brokertest
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -91,6 +92,18 @@ func history(t *testing.T, open func(*testing.T) broker.Broker) {
 		n.publish(t, theirs, `"theirs"`, broker.Keep{Messages: 10})
 		n.since(t, "ours", room, at[0], 9, true, "2")
 		n.since(t, "theirs", theirs, message.Position{}, 9, false, `"theirs"`)
+	})
+	t.Run("what one tenant says moves no position of another's", func(t *testing.T) {
+		n := start(t, open(t))
+		first := n.fill(t, room, 1, broker.Keep{Messages: 10})[0]
+		before := n.heads(t, room, hall)
+		n.fill(t, ref(globe, "room:1"), 5, broker.Keep{Messages: 10})
+		if got := n.heads(t, room, hall); !slices.Equal(got, before) {
+			t.Errorf("after another tenant's five messages the newest positions are %v, want %v", got, before)
+		}
+		if got := n.fill(t, room, 1, broker.Keep{Messages: 10})[0]; got.Offset != first.Offset+1 {
+			t.Errorf("the next offset is %d after %d: whoever counts knows how much others said", got.Offset, first.Offset)
+		}
 	})
 	t.Run("heads", func(t *testing.T) {
 		n := start(t, open(t))

@@ -22,7 +22,6 @@ type shard struct {
 	wanted    map[channel.Ref]*audience
 	histories map[channel.Ref]*history
 	graves    map[channel.Ref]uint64 // of channels that had one, what they lost: everything up to this offset
-	forgotten uint64                 // of channels without a history here, nothing up to this offset is known
 	seen      seen
 }
 

@@ -20,11 +20,9 @@ const shards = 256
 type engine struct {
 	// Set by newEngine, then read-only.
 	epoch string
+	began time.Time
 	seed  maphash.Seed
 
-	// last is the newest offset. All channels count together, so that an offset is never given twice on a channel whose messages all
-	// grew old. It is raised under the lock of the channel's shard.
-	last   atomic.Uint64
 	shards [shards]shard
 	swept  atomic.Uint32 // how many shards were swept so far
 	vaults sync.Map      // of *vault, by tenant.ID
@@ -36,7 +34,7 @@ type engine struct {
 }
 
 func newEngine(o Options) *engine {
-	e := &engine{epoch: newEpoch(), seed: maphash.MakeSeed()}
+	e := &engine{epoch: newEpoch(), began: time.Now(), seed: maphash.MakeSeed()}
 	e.state.init(newDurable(o))
 	e.running.Store(new([]*Broker))
 	for i := range e.shards {
@@ -100,6 +98,10 @@ func (e *engine) tidy(ctx context.Context) {
 }
 
 func (e *engine) place(ref channel.Ref) (int, *shard) {
-	i := int(maphash.Comparable(e.seed, ref) & (shards - 1))
+	i := e.number(ref)
 	return i, &e.shards[i]
+}
+
+func (e *engine) number(ref channel.Ref) int {
+	return int(maphash.Comparable(e.seed, ref) & (shards - 1))
 }

@@ -61,29 +61,34 @@ func (e *engine) store(s *shard, m *message.Message, keep broker.Keep) (wanted *
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if keep.ID != (broker.ID{}) {
-		if offset, known, err := s.seen.find(keep.ID, e.print(m), now); err != nil {
+		offset, known, err := s.seen.find(keep.ID, e.print(m), now.Sub(e.began))
+		switch {
+		case err != nil:
 			return nil, broker.Receipt{}, err
-		} else if known {
+		case known:
 			return nil, broker.Receipt{Position: message.Position{Offset: offset, Epoch: e.epoch}, Duplicate: true}, nil
+		case e.vault(m.Channel.Tenant).full(keep.Total):
+			return nil, broker.Receipt{}, broker.ErrFull
 		}
 	}
 	h := s.histories[m.Channel]
 	if h == nil {
-		h = &history{Ring: ring.New(s.lost(m.Channel)), ref: m.Channel, vault: e.vault(m.Channel.Tenant)}
+		h = &history{Ring: ring.New(e.lost(s, m.Channel)), ref: m.Channel, vault: e.vault(m.Channel.Tenant)}
 		s.histories[m.Channel] = h
 		delete(s.graves, m.Channel)
 	}
+	m.Channel = h.ref // one name for all, and not one for each as it came in
 	h.keep = keep
 	h.trim(now)
 	m.Previous = h.Newest()
-	m.Position = message.Position{Offset: e.last.Add(1), Epoch: e.epoch}
+	m.Position = message.Position{Offset: h.vault.last.Add(1), Epoch: e.epoch}
 	h.change(func() {
 		h.Add(*m, now)
 		h.Trim(keep, now)
 	})
 	h.vault.remember(h, m.Position.Offset)
 	if keep.ID != (broker.ID{}) {
-		s.seen.add(keep.ID, m.Position.Offset, e.print(m), now)
+		s.seen.add(keep.ID, h.vault, m.Position.Offset, e.print(m), now.Sub(e.began))
 	}
 	return s.wanted[m.Channel], broker.Receipt{Position: m.Position}, nil
 }
@@ -93,13 +98,13 @@ func (e *engine) forget(s *shard, ref channel.Ref) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if h := s.histories[ref]; h != nil {
-		s.bury(h, e.last.Add(1))
+		e.bury(s, h, h.vault.last.Add(1))
 	}
 }
 
-// known says whether a position is one of this engine's.
-func (e *engine) known(p message.Position) bool {
-	return p.Epoch == e.epoch && p.Offset <= e.last.Load()
+// known says whether a position is one that this engine gave to a tenant's channel.
+func (e *engine) known(ref channel.Ref, p message.Position) bool {
+	return p.Epoch == e.epoch && p.Offset <= e.vault(ref.Tenant).last.Load()
 }
 
 // Since reads the channel's history.
@@ -111,13 +116,13 @@ func (b *Broker) Since(_ context.Context, ref channel.Ref, from message.Position
 	_, s := e.place(ref)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	known := e.known(from)
+	known := e.known(ref, from)
 	if !known {
 		from.Offset = 0
 	}
 	h := s.histories[ref]
 	if h == nil {
-		return nil, known && from.Offset >= s.lost(ref), nil
+		return nil, known && from.Offset >= e.lost(s, ref), nil
 	}
 	h.trim(time.Now())
 	page, complete := h.Since(from.Offset, limit)
@@ -133,7 +138,7 @@ func (b *Broker) Before(_ context.Context, ref channel.Ref, from message.Positio
 	_, s := e.place(ref)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	known := e.known(from)
+	known := e.known(ref, from)
 	if !known {
 		from.Offset = math.MaxUint64
 	}
@@ -157,9 +162,9 @@ func (b *Broker) Purge(_ context.Context, ref channel.Ref) (message.Position, er
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if h := s.histories[ref]; h != nil {
-		s.bury(h, max(h.Newest(), h.Lost()))
+		e.bury(s, h, max(h.Newest(), h.Lost()))
 	}
-	return message.Position{Offset: e.last.Load(), Epoch: e.epoch}, nil
+	return message.Position{Offset: e.vault(ref.Tenant).last.Load(), Epoch: e.epoch}, nil
 }
 
 // Heads reads the newest positions.
@@ -182,7 +187,7 @@ func (e *engine) head(ref channel.Ref) uint64 {
 	if h := s.histories[ref]; h != nil && h.Len() > 0 {
 		return h.Newest()
 	}
-	return e.last.Load()
+	return e.vault(ref.Tenant).last.Load()
 }
 
 const (
@@ -198,13 +203,13 @@ func (e *engine) sweep(now time.Time) {
 		s.mu.Lock()
 		for _, h := range s.histories {
 			if h.trim(now); h.Len() == 0 {
-				s.bury(h, h.Lost())
+				e.bury(s, h, h.Lost())
 			}
 		}
 		if len(s.histories) == 0 {
 			s.histories = make(map[channel.Ref]*history) // a map that was large stays so
 		}
-		s.seen.expire(now)
+		s.seen.expire(now.Sub(e.began))
 		s.mu.Unlock()
 	}
 }

@@ -9,7 +9,13 @@ import (
 
 // vault is what one tenant's channels store, and the order in which it goes when it is too much: the oldest first, of whatever channel.
 type vault struct {
+	// last is the newest offset. All channels of the tenant count together, so that an offset is never given twice on a channel whose messages all
+	// grew old; and no other tenant's, so that nobody sees how much others say. It is raised under the lock of the channel's shard.
+	last  atomic.Uint64
 	bytes atomic.Int64
+	ids   atomic.Int64 // that are remembered
+	// gone is, for each shard, up to which offset nothing is known of channels without a history; made when there is something. Written under the shard's mu.
+	gone atomic.Pointer[[shards]atomic.Uint64]
 
 	// Guarded by mu, which is taken after a shard's.
 	mu     sync.Mutex
@@ -33,6 +39,22 @@ func (e *engine) vault(id tenant.ID) *vault {
 	}
 	v, _ := e.vaults.LoadOrStore(id, new(vault))
 	return v.(*vault)
+}
+
+// forget notes that nothing is known of channels in a shard up to an offset.
+func (v *vault) forget(shard int, lost uint64) {
+	if v.gone.Load() == nil {
+		v.gone.CompareAndSwap(nil, new([shards]atomic.Uint64))
+	}
+	one := &v.gone.Load()[shard]
+	one.Store(max(one.Load(), lost))
+}
+
+func (v *vault) forgotten(shard int) uint64 {
+	if all := v.gone.Load(); all != nil {
+		return all[shard].Load()
+	}
+	return 0
 }
 
 // settle counts bytes and messages that were added, or that are gone.
@@ -79,6 +101,9 @@ func (v *vault) makeRoom(e *engine, total int) {
 		s.mu.Lock()
 		if !oldest.gone() {
 			oldest.of.change(func() { oldest.of.Drop(oldest.offset) })
+			if oldest.of.Len() == 0 { // its name and what it takes beside its messages are counted nowhere
+				e.bury(s, oldest.of, oldest.of.Lost())
+			}
 		}
 		s.mu.Unlock()
 	}

@@ -17,7 +17,7 @@ import (
 // What a tenant's channels keep has a bound, and the oldest go first, of whatever channel; another tenant's do not.
 func TestATenantsOldestMessagesGoFirst(t *testing.T) {
 	b, _ := run(t)
-	keep := broker.Keep{Messages: 1000, Total: 100 * (ring.Overhead + 100)}
+	keep := broker.Keep{Messages: 1000, Total: 100*(ring.Overhead+100) + 7*ring.Channel}
 	say := func(ref channel.Ref) message.Position {
 		r, err := b.Publish(t.Context(), message.Message{Channel: ref, Data: make([]byte, 100)}, keep)
 		if err != nil {

@@ -2,23 +2,28 @@
 package ring
 
 import (
-	"slices"
+	"cmp"
+	"sort"
 	"time"
 
 	"portcullis/internal/broker"
 	"portcullis/internal/message"
 )
 
-// Overhead is about how many bytes a stored message takes beside its payload.
-const Overhead = 280
+// Overhead is about how many bytes a stored message takes beside its payload and its user's name, and Channel what a channel takes that stores any.
+const (
+	Overhead = 280
+	Channel  = 400
+)
 
 // Ring is a channel's messages in the order of their offsets. It bounds nothing by itself: [Ring.Trim] does, after an addition and before a question.
 // It is not safe for concurrent use.
 type Ring struct {
-	items []item // items[first:] are stored, the oldest first
-	first int
-	bytes int
-	lost  uint64 // everything up to this offset is gone, or was never here
+	// The oldest of count is in slots[first], the others in those behind it; behind the last slot comes the first again. There are never many more slots than messages: what is counted is what is taken.
+	slots        []item
+	first, count int
+	bytes        int
+	lost         uint64 // everything up to this offset is gone, or was never here
 }
 
 type item struct {
@@ -26,23 +31,40 @@ type item struct {
 	added   time.Time
 }
 
-func (i *item) size() int { return len(i.message.Data) + Overhead }
+func (i *item) size() int { return size(&i.message) }
+
+// size is about how many bytes a message takes. Each may have been said with a name of its own, however often the user says something.
+func size(m *message.Message) int { return len(m.Data) + len(m.From.User) + Overhead }
 
 // New returns an empty ring that knows nothing of offsets up to lost.
 func New(lost uint64) *Ring { return &Ring{lost: lost} }
 
+// at returns one of those that are stored, the oldest being the first.
+func (r *Ring) at(i int) *item { return &r.slots[(r.first+i)%len(r.slots)] }
+
 // Add stores m, whose offset must be greater than every one before.
 func (r *Ring) Add(m message.Message, now time.Time) {
-	r.items = append(r.items, item{m, now})
-	r.bytes += len(m.Data) + Overhead
+	if r.count == len(r.slots) {
+		r.resize()
+	}
+	r.count++
+	*r.at(r.count - 1) = item{m, now}
+	r.bytes += size(&m)
+}
+
+// resize leaves room for a quarter more than what is stored, so that a message is moved a few times at most.
+func (r *Ring) resize() {
+	slots := make([]item, r.count+r.count/4+1)
+	n := copy(slots, r.slots[r.first:min(r.first+r.count, len(r.slots))])
+	copy(slots[n:], r.slots[:r.count-n])
+	r.slots, r.first = slots, 0
 }
 
 // Trim removes the oldest messages: what keep does not allow at now.
 func (r *Ring) Trim(keep broker.Keep, now time.Time) {
-	stored := r.items[r.first:]
-	gone := max(0, len(stored)-keep.Messages)
+	gone := max(0, r.count-keep.Messages)
 	if keep.Age > 0 {
-		for gone < len(stored) && now.Sub(stored[gone].added) > keep.Age {
+		for gone < r.count && now.Sub(r.at(gone).added) > keep.Age {
 			gone++
 		}
 	}
@@ -59,43 +81,42 @@ func (r *Ring) Drop(through uint64) {
 	r.lost = max(r.lost, through)
 }
 
-// drop removes so many of the oldest.
+// drop removes so many of the oldest. Slots that were needed once are given back.
 func (r *Ring) drop(gone int) {
-	if gone == 0 {
-		return
+	for i := range gone {
+		oldest := r.at(i)
+		r.bytes -= oldest.size()
+		r.lost = oldest.message.Position.Offset
+		*oldest = item{}
 	}
-	stored := r.items[r.first:]
-	for i := range stored[:gone] {
-		r.bytes -= stored[i].size()
-	}
-	r.lost = stored[gone-1].message.Position.Offset
-	clear(stored[:gone])
-	r.first += gone
-	r.compact()
-}
-
-// compact moves what is stored to the front once half of the space is free, so that a message is moved once on the average.
-func (r *Ring) compact() {
-	switch stored := len(r.items) - r.first; {
-	case stored == 0:
-		r.items, r.first = nil, 0
-	case r.first >= stored:
-		r.items, r.first = slices.Delete(r.items, 0, r.first), 0
+	switch r.count -= gone; {
+	case r.count == 0:
+		r.slots, r.first = nil, 0
+	case gone > 0:
+		r.first = (r.first + gone) % len(r.slots)
+		if len(r.slots) > r.count+r.count/2+2 {
+			r.resize()
+		}
 	}
 }
 
 // Len returns how many messages are stored.
-func (r *Ring) Len() int { return len(r.items) - r.first }
+func (r *Ring) Len() int { return r.count }
 
-// Bytes returns about how much memory they take.
-func (r *Ring) Bytes() int { return r.bytes }
+// Bytes returns about how much memory they take, with all that a channel takes which stores any.
+func (r *Ring) Bytes() int {
+	if r.count == 0 {
+		return 0
+	}
+	return r.bytes + Channel
+}
 
 // Newest returns the offset of the newest message that is stored, 0 when none is.
 func (r *Ring) Newest() uint64 {
-	if r.Len() == 0 {
+	if r.count == 0 {
 		return 0
 	}
-	return r.items[len(r.items)-1].message.Position.Offset
+	return r.at(r.count - 1).message.Position.Offset
 }
 
 // Lost returns the greatest offset that is not stored any more. Messages before it are not stored either.
@@ -103,15 +124,7 @@ func (r *Ring) Lost() uint64 { return r.lost }
 
 // place returns where among those that are stored the message of an offset is, or would be.
 func (r *Ring) place(offset uint64) (at int, found bool) {
-	return slices.BinarySearchFunc(r.items[r.first:], offset, func(i item, offset uint64) int {
-		switch at := i.message.Position.Offset; {
-		case at < offset:
-			return -1
-		case at > offset:
-			return 1
-		}
-		return 0
-	})
+	return sort.Find(r.count, func(i int) int { return cmp.Compare(offset, r.at(i).message.Position.Offset) })
 }
 
 // Since returns up to limit messages after offset, the oldest first, and whether none is missing between offset and the last of them.
@@ -120,13 +133,11 @@ func (r *Ring) Since(offset uint64, limit int) (page []message.Message, complete
 	if found {
 		at++
 	}
-	stored := r.items[r.first+at:]
-	stored = stored[:min(len(stored), max(limit, 0))]
-	if len(stored) > 0 {
-		page = make([]message.Message, len(stored))
+	if n := min(r.count-at, max(limit, 0)); n > 0 {
+		page = make([]message.Message, n)
 	}
-	for i := range stored {
-		page[i] = stored[i].message
+	for i := range page {
+		page[i] = r.at(at + i).message
 	}
 	return page, offset >= r.lost
 }
@@ -134,10 +145,8 @@ func (r *Ring) Since(offset uint64, limit int) (page []message.Message, complete
 // Before returns up to limit messages before offset, the newest first.
 func (r *Ring) Before(offset uint64, limit int) (page []message.Message) {
 	at, _ := r.place(offset)
-	stored := r.items[r.first : r.first+at]
-	stored = stored[max(0, len(stored)-max(limit, 0)):]
-	for _, i := range slices.Backward(stored) {
-		page = append(page, i.message)
+	for i := range min(at, max(limit, 0)) {
+		page = append(page, r.at(at-1-i).message)
 	}
 	return page
 }

@@ -69,7 +69,7 @@ func (s *stage) rows(page string, err error) []step {
 		}
 		steps[i] = step{tries: "              " + c.tells, expected: strconv.Itoa(c.times), do: happened}
 		if i == 0 {
-			steps[i].number, steps[i].tries = 9, "GET /metrics: "+c.tells
+			steps[i].number, steps[i].tries = 10, "GET /metrics: "+c.tells
 		}
 	}
 	return steps

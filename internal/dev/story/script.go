@@ -22,12 +22,13 @@ func (s *stage) script() []step {
 	return []step{
 		{1, "ana of acme echoes on lab:rtt", "Echo: " + greeting, s.echo, nil},
 		{2, "ben listens on room:lobby, ana publishes there", "ben hears ana: good morning", s.hear, nil},
-		{3, "ana publishes on room:announcements, for hosts", "forbidden", s.announce, denials},
-		{4, "gus of globex is on a room:lobby too", "gus hears gus, ben hears ana", s.apart, nil},
-		{5, "a token that expired ten minutes ago", "401 token_expired", s.knock(s.cast.Expired), refusals("token_expired")},
-		{6, "a token without a signature, alg: none", refused, s.knock(s.cast.Unsigned), refusals("alg_not_allowed")},
-		{7, "a certificate of acme's authority, no token", "in as cert|" + Device, s.knock("", s.cast.Door), nil},
-		{8, "ana's token beside a certificate of globex", refused, s.knock(s.cast.Ana, s.cast.Foreign), refusals("certificate_tenant")},
+		{3, "ana says three words while ben's line is down", "recovered one two three", s.recovered, nil},
+		{4, "ana publishes on room:announcements, for hosts", "forbidden", s.announce, denials},
+		{5, "gus of globex is on a room:lobby too", "gus hears gus, ben hears ana", s.apart, nil},
+		{6, "a token that expired ten minutes ago", "401 token_expired", s.knock(s.cast.Expired), refusals("token_expired")},
+		{7, "a token without a signature, alg: none", refused, s.knock(s.cast.Unsigned), refusals("alg_not_allowed")},
+		{8, "a certificate of acme's authority, no token", "in as cert|" + Device, s.knock("", s.cast.Door), nil},
+		{9, "ana's token beside a certificate of globex", refused, s.knock(s.cast.Ana, s.cast.Foreign), refusals("certificate_tenant")},
 		{0, "a certificate of an authority nobody knows", refused, s.knock("", s.cast.Stranger), refusals("certificate_untrusted")},
 	}
 }

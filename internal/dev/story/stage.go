@@ -30,6 +30,16 @@ func newStage(g Gateway, c *Cast) *stage {
 
 // dial connects with a token, certificates or both. clear closes what it opens.
 func (s *stage) dial(ctx context.Context, token string, certificates ...tls.Certificate) (*client.Conn, error) {
+	conn, err := client.Dial(ctx, s.options(token, certificates...))
+	if err != nil {
+		return nil, err
+	}
+	s.all = append(s.all, conn)
+	s.count(admissions)
+	return conn, nil
+}
+
+func (s *stage) options(token string, certificates ...tls.Certificate) client.Options {
 	o := client.Options{
 		URL: s.gateway.URL,
 		TLS: &tls.Config{RootCAs: s.gateway.Roots, Certificates: certificates, MinVersion: tls.VersionTLS13},
@@ -37,13 +47,7 @@ func (s *stage) dial(ctx context.Context, token string, certificates ...tls.Cert
 	if token != "" {
 		o.Token = func(context.Context) (string, error) { return token, nil }
 	}
-	conn, err := client.Dial(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	s.all = append(s.all, conn)
-	s.count(admissions)
-	return conn, nil
+	return o
 }
 
 // as returns the connection of a token's user.
@@ -77,7 +81,8 @@ func (s *stage) publish(ctx context.Context, token, channel, data string) error 
 	if err != nil {
 		return err
 	}
-	return conn.Publish(ctx, channel, data)
+	_, err = conn.Publish(ctx, channel, data)
+	return err
 }
 
 // clear says goodbye for all, together.

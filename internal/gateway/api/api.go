@@ -3,6 +3,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -95,8 +97,10 @@ func (a *API) Routes(r chi.Router) {
 }
 
 // Failed is the answer to a request that the hub refused.
-func Failed(f *wire.Fault) error {
-	return &BadRequest{problem.Problem{Code: f.Code, Detail: f.Message, Retry: f.Retry}}
+func Failed(f *wire.Fault) error { return &BadRequest{failure(f)} }
+
+func failure(f *wire.Fault) problem.Problem {
+	return problem.Problem{Code: f.Code, Detail: f.Message, Retry: f.Retry}
 }
 
 // Noted tells the security log of something that a caller did to its own tenant.
@@ -112,9 +116,23 @@ func Counted(c *door.Caller, n int) error {
 	return nil
 }
 
+// answerBy is how long a request may take: somebody waits for the answer, and the listener lets nobody write one after ten seconds.
+const answerBy = 8 * time.Second
+
+// InTurn calls f, which is a longer piece of work than the request for it looks, in a turn among what the caller's tenant makes this node do: it is the tenant's to wait for. f must not wait.
+func InTurn(c *door.Caller, f func()) {
+	rota := c.Tenant.Account.Rota()
+	rota.Take()
+	defer rota.Give()
+	f()
+}
+
 // Asked leads a request through the door.
 func (a *API) Asked(p door.Purpose, next func(http.ResponseWriter, *http.Request, *door.Caller) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), answerBy)
+		defer cancel()
+		r = r.WithContext(ctx)
 		c, err := a.config.Door.Ask(r, p, time.Now())
 		if err == nil {
 			err = next(w, r, c)
@@ -132,14 +150,24 @@ func (a *API) Asked(p door.Purpose, next func(http.ResponseWriter, *http.Request
 }
 
 // Answer writes a document that no cache may keep.
-func Answer(w http.ResponseWriter, status int, document any) {
+func Answer(w http.ResponseWriter, status int, document any) { AnswerText(w, status, Text(document)) }
+
+// Text is a document as it is answered.
+func Text(document any) []byte {
+	var text bytes.Buffer
+	body := json.NewEncoder(&text)
+	body.SetEscapeHTML(false) // it is no HTML, and what users said stays as they wrote it
+	_ = body.Encode(document) // all of them can be
+	return text.Bytes()
+}
+
+// AnswerText is Answer for a document that is written already.
+func AnswerText(w http.ResponseWriter, status int, text []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	body := json.NewEncoder(w)
-	body.SetEscapeHTML(false) // it is no HTML, and what users said stays as they wrote it
-	_ = body.Encode(document) // a client that left needs no answer
+	_, _ = w.Write(text) // a client that left needs no answer
 }
 
 // maxBody is more than most requests here need.
@@ -155,17 +183,59 @@ func body(w http.ResponseWriter, r *http.Request, want string) ([]byte, error) {
 	return BodyOf(w, r, want, maxBody)
 }
 
+// mediaOf reads a Content-Type. One with a parameter that cannot be read is none: it may have said another charset.
+func mediaOf(text string) (media, charset string) {
+	media, parameters, err := mime.ParseMediaType(text)
+	if err != nil {
+		return "", ""
+	}
+	return media, parameters["charset"]
+}
+
+// UTF8 refuses every other charset: somebody in between who believes it reads another text.
+func UTF8(charset string) error {
+	if charset == "" || strings.EqualFold(charset, "utf-8") {
+		return nil
+	}
+	return &BadRequest{problem.Problem{Code: wire.BadRequest, Status: http.StatusUnsupportedMediaType, Detail: fmt.Sprintf("charset %.64q is not UTF-8; send the body in UTF-8, and no other charset in Content-Type", charset)}}
+}
+
+// AskAgain is how old an answer may be to whether somebody is still who they were.
+const AskAgain = 500 * time.Millisecond
+
+// Body reads the body of a caller's request, of at most so many bytes. It may be kept back for as long as the listener waits, so that whoever was believed in front of it is asked about again behind it: what is revoked or changed meanwhile counts.
+func (a *API) Body(w http.ResponseWriter, r *http.Request, c *door.Caller, want string, most int64) ([]byte, error) {
+	text, err := BodyOf(w, r, want, most)
+	if now := time.Now(); err == nil && now.Sub(c.Started) > AskAgain {
+		err = a.config.Door.Again(c, now)
+	}
+	return text, err
+}
+
+// managing is Body for those who may manage their tenant, and may still.
+func (a *API) managing(w http.ResponseWriter, r *http.Request, c *door.Caller) ([]byte, error) {
+	before := c.Tenant
+	text, err := a.Body(w, r, c, "application/json", maxBody)
+	if err == nil && c.Tenant != before {
+		err = a.mayManage(c)
+	}
+	return text, err
+}
+
 // BodyOf is body for one of at most so many bytes.
 func BodyOf(w http.ResponseWriter, r *http.Request, want string, most int64) ([]byte, error) {
 	types := r.Header.Values("Content-Type")
-	media := ""
+	media, charset := "", ""
 	if len(types) == 1 {
-		media, _, _ = mime.ParseMediaType(types[0])
+		media, charset = mediaOf(types[0])
 	}
 	if media != want {
 		return nil, &BadRequest{problem.Problem{Code: wire.BadRequest, Status: http.StatusUnsupportedMediaType, Detail: "send the body as Content-Type: " + want}}
 	}
-	if r.Header.Get("Content-Encoding") != "" {
+	if err := UTF8(charset); err != nil {
+		return nil, err
+	}
+	if strings.Join(r.Header.Values("Content-Encoding"), "") != "" {
 		return nil, &BadRequest{problem.Problem{Code: wire.BadRequest, Status: http.StatusUnsupportedMediaType, Detail: "send the body as it is, without Content-Encoding"}}
 	}
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 
@@ -57,32 +58,23 @@ type Wanted struct {
 	limit       int
 }
 
-// WrongQuery is what is said of a query that WantedOf does not take.
-const WrongQuery = "the query may have cursor, user and limit, from 1 to 1000, each once"
-
 // WantedOf reads a query. Nothing but cursor, limit and user may stand in it, each once.
-func WantedOf(q url.Values) (w Wanted, ok bool) {
-	w.limit = UsualPage
-	for name, values := range q {
-		if len(values) != 1 {
-			return w, false
-		}
-		switch name {
-		case "cursor":
-			w.after = values[0]
-		case "user":
-			w.user = values[0]
-		case "limit":
-			n, ok := Limit(values[0])
-			if !ok {
-				return w, false
-			}
-			w.limit = n
-		default:
-			return w, false
-		}
+func WantedOf(q url.Values) (w Wanted, err error) {
+	if err := Once(q, "cursor", "user", "limit"); err != nil {
+		return w, err
 	}
-	return w, true
+	w.after, w.user = q.Get("cursor"), q.Get("user")
+	if w.after != "" && !isID(w.after) {
+		return w, NoCursor(w.after, "connections")
+	}
+	w.limit, err = Limit(q)
+	return w, err
+}
+
+// isID reports whether text has the form of a connection's id.
+func isID(text string) bool {
+	random, ok := strings.CutPrefix(text, "c_")
+	return ok && len(random) == 16 && strings.Trim(random, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
 }
 
 // List returns a page of the connections of a tenant. Whoever comes or leaves between two pages may be missing; whoever stays is seen once.
@@ -143,6 +135,8 @@ func (a *API) connectionRoutes(r chi.Router) {
 	r.Get("/v1/connections", a.listing)
 	r.Get("/v1/connections/{connection}", a.Managed(a.connection))
 	r.Delete("/v1/connections/{connection}", a.Managed(a.disconnect))
+	r.Post("/v1/connections/{connection}/subscribe", a.Managed(a.subscribe))
+	r.Post("/v1/users/{user}/subscribe", a.Managed(a.subscribeUser))
 	r.Post("/v1/connections/{connection}/unsubscribe", a.Managed(a.unsubscribe))
 	r.Delete("/v1/users/{user}/connections", a.Managed(a.disconnectUser))
 }
@@ -174,12 +168,14 @@ func (a *API) mayManage(c *door.Caller) error {
 // listing is asked with a query.
 func (a *API) listing(w http.ResponseWriter, r *http.Request) {
 	bare, q := Bare(r, "cursor", "user", "limit")
-	wanted, ok := WantedOf(q)
+	wanted, err := WantedOf(q)
 	a.Managed(func(w http.ResponseWriter, _ *http.Request, c *door.Caller) error {
-		if !ok {
-			return Unreadable(WrongQuery)
+		if err != nil {
+			return err
 		}
-		Answer(w, http.StatusOK, List(a.config.Roster(), c.Principal.Tenant, wanted))
+		var page Page
+		InTurn(c, func() { page = List(a.config.Roster(), c.Principal.Tenant, wanted) })
+		Answer(w, http.StatusOK, page)
 		return nil
 	})(w, bare)
 }

@@ -33,7 +33,10 @@ type verdict struct {
 // permissions answers what the caller itself may do now. It is no attempt: nothing that is denied here stands among the denials. Each question counts as a
 // message of the caller, so that this is no cheaper way to keep a gateway busy than a connection.
 func (a *API) permissions(w http.ResponseWriter, r *http.Request, c *door.Caller) error {
-	text, err := BodyOf(w, r, "application/json", checksBody)
+	if err := counted(c, 1); err != nil { // before anybody reads the list
+		return err
+	}
+	text, err := a.Body(w, r, c, "application/json", checksBody)
 	if err != nil {
 		return err
 	}
@@ -46,14 +49,21 @@ func (a *API) permissions(w http.ResponseWriter, r *http.Request, c *door.Caller
 	if len(asked.Checks) == 0 || len(asked.Checks) > mostChecks {
 		return Unreadable("checks has to have 1 to 100 entries; ask for more in several requests")
 	}
-	if over := c.Tenant.Account.Ask(c.Started, c.Principal.User, len(asked.Checks)); over.Any() {
-		return door.Later(door.MessageRate, over.Retry, "%s; every check counts as a message, so ask fewer at once, or later", over.Text())
+	if err := counted(c, len(asked.Checks)-1); err != nil {
+		return err
 	}
 	results := make([]verdict, len(asked.Checks))
 	for i := range asked.Checks {
 		results[i] = asked.Checks[i].put(c)
 	}
 	Answer(w, http.StatusOK, map[string]any{"results": results})
+	return nil
+}
+
+func counted(c *door.Caller, checks int) error {
+	if over := c.Tenant.Account.Ask(c.Started, c.Principal.User, checks); over.Any() {
+		return door.Later(door.MessageRate, over.Retry, "%s; every check counts as a message, so ask fewer at once, or later", over.Text())
+	}
 	return nil
 }
 

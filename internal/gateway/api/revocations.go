@@ -79,7 +79,7 @@ func Unreadable(detail string) error {
 
 // revoke ends credentials of the caller's own tenant, for whoever may manage it. When it is answered, nobody gets in with them on any node, and who is in is being told goodbye.
 func (a *API) revoke(w http.ResponseWriter, r *http.Request, c *door.Caller) error {
-	text, err := body(w, r, "application/json")
+	text, err := a.managing(w, r, c)
 	if err != nil {
 		return err
 	}

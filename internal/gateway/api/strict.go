@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -96,4 +97,22 @@ func Open(text []byte, usage string, known func(name string) bool) (map[string]j
 		members[name] = value
 	}
 	return members, nil
+}
+
+// Values reads a JSON list, of at most one more values than most: whoever sends more is refused, and not served by the length of it. ok is false where it is no list.
+func Values(text []byte, most int) (list []json.RawMessage, ok bool) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	if first, err := d.Token(); err != nil || first != json.Delim('[') {
+		return nil, false
+	}
+	for d.More() {
+		var value json.RawMessage
+		if len(list) > most || d.Decode(&value) != nil {
+			return list, len(list) > most
+		}
+		list = append(list, value)
+	}
+	_, closed := d.Token()
+	_, rest := d.Token()
+	return list, closed == nil && rest == io.EOF
 }

@@ -53,7 +53,7 @@ func (d *Door) Refuse(w http.ResponseWriter, r *http.Request, c *Caller, err err
 			w.Header().Add("WWW-Authenticate", challenge)
 		}
 	}
-	AnswerWith(w, problem.Problem{Code: a.Code, Detail: a.Detail, Instance: "urn:portcullis:" + string(c.Purpose) + ":" + instance, Retry: retryAfter(a, err)})
+	AnswerWith(w, problem.Problem{Code: a.Code, Detail: a.Detail, Instance: "urn:portcullis:" + string(c.Purpose) + ":" + instance, Retry: retryAfter(err)})
 	d.record(r.Context(), r.RemoteAddr, c, a, err, instance)
 }
 

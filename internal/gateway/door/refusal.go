@@ -3,6 +3,7 @@ package door
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"portcullis/internal/auth"
@@ -46,7 +47,13 @@ type Answer struct {
 }
 
 // notBelieved is all that a client is told of a credential that was not believed: what was wrong with it is for the operator.
-const notBelieved = "the credential was not believed; the operator finds the reason in the log, by this problem's instance"
+const notBelieved = "the credential was not believed; the operator finds the reason in the log, " + byInstance
+
+// How the operator finds what a client quotes: a problem has an instance, and a frame comes on a connection whose id its client knows.
+const (
+	byInstance   = "by this problem's instance"
+	byConnection = "by this connection's id"
+)
 
 // Answers is the one table from reasons to answers, and the closed set of reasons.
 var Answers = []Answer{
@@ -55,7 +62,7 @@ var Answers = []Answer{
 	{UpgradeRequired, wire.UpgradeRequired, ClientFault, "this path speaks WebSocket only: send Connection: Upgrade, Upgrade: websocket and Sec-WebSocket-Version: 13"},
 	{auth.MissingCredentials, wire.Unauthorized, ClientFault, "send a token as Authorization: Bearer, or, to connect, as the subprotocol entry bearer.<token> or a ticket; or show a client certificate"},
 	{auth.AmbiguousCredentials, wire.BadHandshake, ClientFault, "send exactly one token: in Authorization or in Sec-WebSocket-Protocol, or a ticket"},
-	{auth.CredentialInURL, wire.BadHandshake, ClientFault, "no query but a ticket where one connects is taken: send a token as Authorization: Bearer, or as the subprotocol entry bearer.<token>; URLs are written into logs"},
+	{auth.CredentialInURL, wire.BadHandshake, ClientFault, "the query has what this path does not know, a mistyped name perhaps; a token goes into Authorization: Bearer, or into the subprotocol entry bearer.<token>, never into a URL: those are written into logs"},
 	{auth.ForwardedIdentity, wire.BadHandshake, ClientFault, "the request has a header that only a trusted proxy may send, in the one form that is configured"},
 	{auth.HandshakeRate, wire.RateLimited, ClientFault, "too many requests came from this address: wait"},
 	{auth.AddressLimited, wire.RateLimited, ClientFault, "too many failed attempts came from this address: wait, and send a credential that is good"},
@@ -104,8 +111,11 @@ var Answers = []Answer{
 	{ManageForbidden, wire.Forbidden, ClientFault, "no rule allows you to manage this tenant"},
 	{MessageRate, wire.RateLimited, ClientFault, ""},
 	{Draining, wire.Unavailable, ServerFault, "the gateway is being stopped: connect again, to another node"},
-	{Internal, wire.Internal, ServerFault, "the gateway failed; the operator finds why in the log, by this problem's instance"},
+	{Internal, wire.Internal, ServerFault, "the gateway failed; the operator finds why in the log, " + byInstance},
 }
+
+// InFrame is the detail for a client that reads it in a frame.
+func (a Answer) InFrame() string { return strings.Replace(a.Detail, byInstance, byConnection, 1) }
 
 // Reject is [auth.Refuse] for a text that the client may read.
 func Reject(reason auth.Reason, format string, args ...any) error {
@@ -150,14 +160,10 @@ func detailOf(err error) string {
 	return ""
 }
 
-// retryAfter is when a client that was refused for a reason that passes may come again.
-func retryAfter(a Answer, err error) time.Duration {
+// retryAfter is when a client that was refused for a reason that passes by itself may come again, 0 where nobody knows.
+func retryAfter(err error) time.Duration {
 	if p, ok := errors.AsType[*passing](err); ok {
 		return max(p.retry, time.Second)
-	}
-	switch a.Code {
-	case wire.Unavailable, wire.QuotaExceeded:
-		return 5 * time.Second
 	}
 	return 0
 }

@@ -31,6 +31,9 @@ type Preview struct {
 	// LostSubscriptions would be unsubscribed at once: this is certain. Lost names the first thousand.
 	LostSubscriptions int            `json:"lost_subscriptions"`
 	Lost              []Subscription `json:"lost"`
+	// GainedSubscriptions would be chosen for those who are connected, as far as their limits allow. Gained names the first thousand.
+	GainedSubscriptions int            `json:"gained_subscriptions"`
+	Gained              []Subscription `json:"gained"`
 	// LostRights and GainedRights are what users might do on the channels that they were asked about. Rights names the first thousand.
 	LostRights   int     `json:"lost_rights"`
 	GainedRights int     `json:"gained_rights"`
@@ -45,16 +48,18 @@ type Preview struct {
 
 // Changes reports whether anything would change, as far as was asked.
 func (p *Preview) Changes() bool {
-	return p.LostSubscriptions+p.LostRights+p.GainedRights > 0
+	return p.LostSubscriptions+p.GainedSubscriptions+p.LostRights+p.GainedRights > 0
 }
 
-// Subscription is one that would be lost.
+// Subscription is one that would be lost or gained.
 type Subscription struct {
 	Connection string `json:"connection"`
 	User       string `json:"user"`
 	Channel    string `json:"channel"`
-	RuleNow    string `json:"rule_now"`
-	RuleThen   string `json:"rule_then,omitempty"` // that denies; absent where none allows
+	RuleNow    string `json:"rule_now,omitempty"`
+	RuleThen   string `json:"rule_then,omitempty"` // of one that is lost the rule that denies; absent where none allows
+	// Unchosen says that no rule takes it: it is the tenant's choice now, and is none then.
+	Unchosen bool `json:"unchosen,omitempty"`
 }
 
 // Right is one that a connected user would lose or gain.
@@ -72,14 +77,27 @@ type Session interface {
 	ID() string
 	Principal() *auth.Principal
 	Channels() []channel.Name
+	// Chosen are those of the channels that the tenant chose for it; more says whether it can be told of others.
+	Chosen() (names []channel.Name, more bool)
 }
 
-// Of compares the policy that a tenant has with another one, for these sessions of that tenant. rules are those of both: their patterns are what users are asked
+// Side is what decides: rules, and whom the tenant subscribes to what.
+type Side struct {
+	Rules   *acl.Policy // asked directly: a comparison is no decision, and no candidate counts it
+	Choices *acl.Choices
+}
+
+// chosen are the channels that are chosen for pr and allowed to it.
+func (s *Side) chosen(pr *auth.Principal) []channel.Name {
+	return slices.DeleteFunc(s.Choices.Of(pr), func(name channel.Name) bool { return !s.Rules.Decide(pr, acl.Subscribe, name).Allowed })
+}
+
+// Of compares the policy and the choices that a tenant has with others, for these sessions of that tenant. rules are those of both: their patterns are what users are asked
 // about. It makes room for whoever wants to run after
 // some questions: deliveries must not stand behind it.
-func Of[S Session](now, then *acl.Policy, rules []acl.Rule, sessions []S) *Preview {
+func Of[S Session](now, then Side, rules []acl.Rule, sessions []S) *Preview {
 	var rest pause
-	p := &Preview{Connections: len(sessions), Lost: []Subscription{}, Rights: []Right{}}
+	p := &Preview{Connections: len(sessions), Lost: []Subscription{}, Gained: []Subscription{}, Rights: []Right{}}
 	heard := make(map[channel.Name]int, len(sessions))
 	all := newPeople()
 	for _, s := range sessions {
@@ -89,21 +107,55 @@ func Of[S Session](now, then *acl.Policy, rules []acl.Rule, sessions []S) *Previ
 		for _, name := range names {
 			heard[name]++
 			rest.after(1)
-			if d := then.Decide(pr, acl.Subscribe, name); !d.Allowed {
-				p.lose(s.ID(), pr, name, now, d)
+			if d := then.Rules.Decide(pr, acl.Subscribe, name); !d.Allowed {
+				p.lose(s.ID(), pr, name, now.Rules, d)
 			}
+		}
+		if now.Choices != nil || then.Choices != nil {
+			p.choices(&now, &then, s, names)
+			rest.after(100)
 		}
 		all.add(pr)
 	}
-	slices.SortFunc(p.Lost, func(a, b Subscription) int { return strings.Compare(a.User+" "+a.Channel, b.User+" "+b.Channel) })
-	p.rights(now, then, all.sorted(), newPlaces(rules, heard))
+	for _, list := range [][]Subscription{p.Lost, p.Gained} {
+		slices.SortFunc(list, func(a, b Subscription) int { return strings.Compare(a.User+" "+a.Channel, b.User+" "+b.Channel) })
+	}
+	p.rights(now.Rules, then.Rules, all.sorted(), newPlaces(rules, heard))
 	return p
 }
 
 func (p *Preview) lose(connection string, pr *auth.Principal, name channel.Name, now *acl.Policy, then acl.Decision) {
 	p.LostSubscriptions++
 	if len(p.Lost) < mostTold {
-		p.Lost = append(p.Lost, Subscription{connection, pr.User, name.String(), now.Decide(pr, acl.Subscribe, name).Rule, then.Rule})
+		p.Lost = append(p.Lost, Subscription{connection, pr.User, name.String(), now.Decide(pr, acl.Subscribe, name).Rule, then.Rule, false})
+	}
+}
+
+// choices tells what a session would lose because it is not chosen any more, and what would begin because it is: what a reload does.
+func (p *Preview) choices(now, then *Side, s Session, has []channel.Name) {
+	pr := s.Principal()
+	chosen, more := s.Chosen()
+	choices := then.Choices.Of(pr)
+	for _, name := range chosen {
+		d := then.Rules.Decide(pr, acl.Subscribe, name)
+		if !d.Allowed || slices.Contains(choices, name) || !slices.Contains(has, name) {
+			continue
+		}
+		if p.LostSubscriptions++; len(p.Lost) < mostTold {
+			p.Lost = append(p.Lost, Subscription{s.ID(), pr.User, name.String(), now.Rules.Decide(pr, acl.Subscribe, name).Rule, d.Rule, true})
+		}
+	}
+	if !more {
+		return
+	}
+	before := now.chosen(pr)
+	for _, name := range then.chosen(pr) {
+		if slices.Contains(before, name) || slices.Contains(has, name) {
+			continue
+		}
+		if p.GainedSubscriptions++; len(p.Gained) < mostTold {
+			p.Gained = append(p.Gained, Subscription{s.ID(), pr.User, name.String(), now.Rules.Decide(pr, acl.Subscribe, name).Rule, then.Rules.Decide(pr, acl.Subscribe, name).Rule, false})
+		}
 	}
 }
 

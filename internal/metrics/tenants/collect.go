@@ -14,7 +14,7 @@ var SeriesOfOne = len(counters) + 2*len(limit.Whole)
 
 // Describe implements [prometheus.Collector].
 func (r *Register) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{used, most, messages, bytes, refusals, denials, disagreements, handshakes, slow} {
+	for _, d := range []*prometheus.Desc{used, most, messages, bytes, refusals, denials, disagreements, handshakes, slow, dropped} {
 		ch <- d
 	}
 }

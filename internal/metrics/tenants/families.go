@@ -24,12 +24,13 @@ var (
 	messages = desc("messages_total", "Messages of a tenant's clients (received), and those that were written or queued for them (sent): answers, and what channels said, once for each subscriber.", "direction")
 	bytes    = desc("bytes_total", "Bytes of these messages; received ones without WebSocket framing.", "direction")
 	refusals = desc("limit_refusals_total", "What was not done because of a limit of the tenant: connections, subscriptions and messages that were refused, and slow readers that were "+
-		"closed because all outboxes together were too large.", "limit")
+		"closed because all outboxes together were too large, or, with outbox_per_node, those of all tenants while this one held most.", "limit")
 	denials       = desc("acl_denials_total", "Questions that the tenant's rules answered with no.", "action")
 	disagreements = desc("candidate_disagreements_total", "Questions that the tenant's candidate would have answered otherwise than its rules did.", "change")
 	handshakes    = desc("handshakes_total", "WebSocket handshakes of the tenant, by result and whose fault a rejection is. Those whose credential was not believed are nobody's, and are only "+
 		"in portcullis_handshakes_total.", "result", "fault")
-	slow = desc("slow_consumers_total", "Connections that ended because the client did not read as fast as its channels spoke.")
+	slow    = desc("slow_consumers_total", "Connections that ended because the client did not read as fast as its channels spoke.")
+	dropped = desc("dropped_messages_total", "Messages that clients were told they do not get, because they did not read as fast as a channel with slow_reader drop_oldest or conflate spoke.")
 )
 
 // counter is one series of each tenant.
@@ -55,6 +56,7 @@ func all() []counter {
 		{bytes, []string{"received"}, func(c *counted) uint64 { return c.account.ReceivedBytes }},
 		{bytes, []string{"sent"}, func(c *counted) uint64 { return c.account.SentBytes }},
 		{slow, nil, func(c *counted) uint64 { return c.account.Slow }},
+		{dropped, nil, func(c *counted) uint64 { return c.account.Dropped }},
 		{handshakes, []string{"accepted", "none"}, func(c *counted) uint64 { return c.rules.Handshakes[realm.LetIn] }},
 		{handshakes, []string{"rejected", "client"}, func(c *counted) uint64 { return c.rules.Handshakes[realm.ClientsFault] }},
 		{handshakes, []string{"rejected", "server"}, func(c *counted) uint64 { return c.rules.Handshakes[realm.ServersFault] }},

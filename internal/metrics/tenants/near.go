@@ -62,6 +62,7 @@ func (r *Register) look(now time.Time, ago time.Duration) {
 	for i, n := range near {
 		r.config.Observer.Near(limit.Whole[i], n)
 	}
+	r.lookAtNode(now)
 }
 
 // average takes what was ever taken of a rate into its mean. It begins again where the limit was given anew.
@@ -104,6 +105,10 @@ func (r *Register) meet(e *entry, now time.Time) {
 			continue
 		}
 		said := []slog.Attr{slog.Uint64("refused", n)}
+		if q == limit.OutboxPerNode {
+			r.tellOfNode(now, "slow readers of a tenant were closed for the node", "node.limit_reached", e, r.config.Outboxes.Held(), said...)
+			continue
+		}
 		if i := slices.Index(limit.Whole[:], q); i >= 0 {
 			said = append(said, slog.Int("used", e.used(i)))
 		}

@@ -47,7 +47,7 @@ func (w *world) lines(t *testing.T) (all []string) {
 		if err := json.Unmarshal([]byte(line), &said); err != nil {
 			t.Fatal(err)
 		}
-		if said.Level != "WARN" || !strings.Contains(said.Remedy, "raise limits."+said.Limit+" of the tenant") {
+		if said.Level != "WARN" || !strings.Contains(said.Remedy, "raise limits."+said.Limit+" of the ") {
 			t.Errorf("%s: want a warning with the remedy", line)
 		}
 		all = append(all, fmt.Sprint(strings.TrimPrefix(said.Event, "tenant."), " ", said.Tenant, " ", said.Limit, " ", said.Used, "/", said.Most, " ", said.Refused))

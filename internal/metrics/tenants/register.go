@@ -22,7 +22,9 @@ type Config struct {
 	// Tenants returns the tenants that are configured now, by their ids.
 	Tenants func() []*realm.Tenant
 	// Named is how many tenants have series of their own; the others are one, _other.
-	Named    int
+	Named int
+	// Outboxes is the account of what waits for slow readers of all of them; nil for none.
+	Outboxes *limit.Outboxes
 	Observer Observer
 	Log      *slog.Logger
 }
@@ -33,6 +35,8 @@ type Observer interface {
 	Near(q limit.Quota, tenants int)
 	// Met is how often more a limit was met, by all tenants.
 	Met(q limit.Quota, n uint64)
+	// Outboxes is how many bytes the outboxes of all tenants hold, and how many they may. It is told once a second.
+	Outboxes(held, most int64)
 	// Unnamed is a tenant that should have series of its own, and finds all names given away. It is told once for each.
 	Unnamed()
 }
@@ -51,7 +55,8 @@ type Register struct {
 	known    map[tenant.ID]*entry
 	named    int
 	round    uint64
-	past     tally // what stays in _other of those who are in it no more
+	outboxes nearness // of the node
+	past     tally    // what stays in _other of those who are in it no more
 }
 
 // entry is what a register knows of a tenant.
@@ -68,6 +73,9 @@ type entry struct {
 
 // New returns a register that knows nobody yet.
 func New(c Config) *Register {
+	if c.Outboxes == nil {
+		c.Outboxes = limit.NewOutboxes(limit.Unlimited)
+	}
 	return &Register{config: c, lines: limit.NewLines(linesPerSecond), known: make(map[tenant.ID]*entry), past: newTally()}
 }
 

@@ -23,6 +23,7 @@ import (
 type world struct {
 	mu       sync.Mutex // taken by each look, first
 	tenants  []*realm.Tenant
+	outboxes *limit.Outboxes
 	register *tenants.Register
 	registry *prometheus.Registry
 	log      strings.Builder
@@ -30,20 +31,22 @@ type world struct {
 	near    map[limit.Quota]int
 	met     map[limit.Quota]uint64
 	unnamed int
+	waits   string
 }
 
 func (w *world) Near(q limit.Quota, n int)   { w.near[q] = n }
 func (w *world) Met(q limit.Quota, n uint64) { w.met[q] += n }
 func (w *world) Unnamed()                    { w.unnamed++ }
+func (w *world) Outboxes(held, most int64)   { w.waits = fmt.Sprint(held, " of ", most) }
 
 func newWorld(named int) *world {
-	w := &world{near: make(map[limit.Quota]int), met: make(map[limit.Quota]uint64), registry: prometheus.NewRegistry()}
+	w := &world{near: make(map[limit.Quota]int), met: make(map[limit.Quota]uint64), registry: prometheus.NewRegistry(), outboxes: limit.NewOutboxes(1_000_000)}
 	w.register = tenants.New(tenants.Config{
 		Tenants: func() []*realm.Tenant {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			return w.tenants
-		}, Named: named, Observer: w, Log: slog.New(slog.NewJSONHandler(&w.log, nil)),
+		}, Named: named, Outboxes: w.outboxes, Observer: w, Log: slog.New(slog.NewJSONHandler(&w.log, nil)),
 	})
 	w.registry.MustRegister(w.register)
 	return w
@@ -51,7 +54,7 @@ func newWorld(named int) *world {
 
 // come configures a tenant.
 func (w *world) come(id string, l limit.Limits) *realm.Tenant {
-	t := &realm.Tenant{ID: tenant.MustParse(id), Account: limit.NewTenant(l), Counts: new(realm.Counts)}
+	t := &realm.Tenant{ID: tenant.MustParse(id), Account: w.outboxes.Tenant(l), Counts: new(realm.Counts)}
 	w.tenants = append(w.tenants, t)
 	return t
 }
@@ -141,7 +144,7 @@ func TestTwoTenantsShareNoCount(t *testing.T) {
 			map[string]float64{"used subscriptions": 1, "used channels": 1, "limit_refusals_total subscriptions": 1}},
 		{"an outbox, and who does not read it", func(t *realm.Tenant) {
 			p, _ := t.Account.Enter("ana")
-			p.OnEvict(func() { p.Drop(2000, nil) })
+			p.OnEvict(nil, func(limit.Quota) { p.Drop(2000, nil) })
 			p.Hold(2000, nil)
 			p.MakeRoom()
 			p.Hold(36, nil)

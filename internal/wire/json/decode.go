@@ -50,7 +50,7 @@ func (codec) Decode(op wire.Opcode, payload []byte, serve func(wire.Request, *wi
 	}
 }
 
-// field is a member of a request that this dialect knows.
+// field is a member of a request, or of a position in one, that this dialect knows.
 type field uint8
 
 const (
@@ -68,10 +68,12 @@ const (
 	fLimit
 	fReverse
 	fToken
+	fOffset
+	fEpoch
 	fieldCount
 )
 
-var names = [fieldCount]string{"type", "id", "channel", "data", "since", "strict", "join_leave", "self", "base64", "idempotency_key", "encryption", "limit", "reverse", "token"}
+var names = [fieldCount]string{"type", "id", "channel", "data", "since", "strict", "join_leave", "self", "base64", "idempotency_key", "encryption", "limit", "reverse", "token", "offset", "epoch"}
 
 // fields are the values of one object's known members, as they stand in the text; nil where there is none.
 type fields [fieldCount][]byte

@@ -64,6 +64,7 @@ func (Dialect) AppendNotice(dst []byte, n *wire.Notice) []byte {
 	if n.Gap != nil {
 		dst = appendGap(dst, n.Gap)
 	}
+	dst = appendPosition(dst, n.Position)
 	return wire.EndFrame(append(dst, '}'), payload, wire.Text)
 }
 
@@ -123,8 +124,22 @@ func (codec) AppendWelcome(dst []byte, w *wire.Welcome) []byte {
 			comma = ","
 		}
 	}
-	dst = append(dst, `}}`...)
-	return wire.EndFrame(dst, payload, wire.Text)
+	dst = appendSubscriptions(append(dst, '}'), w.Subscriptions)
+	return wire.EndFrame(append(dst, '}'), payload, wire.Text)
+}
+
+// appendSubscriptions appends those that others chose for a client, nothing where there are none.
+func appendSubscriptions(dst []byte, all []wire.Subscription) []byte {
+	if len(all) == 0 {
+		return dst
+	}
+	before := `,"subscriptions":[`
+	for _, s := range all {
+		dst = appendText(append(append(dst, before...), `{"channel":`...), s.Channel)
+		dst = append(appendPosition(dst, s.Position), '}')
+		before = ","
+	}
+	return append(dst, ']')
 }
 
 // AppendReply implements [wire.Codec]. An ok without an id is not asked for and not sent.

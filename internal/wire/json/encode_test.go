@@ -114,6 +114,28 @@ func TestTheWelcomeNamesLimitsThatExist(t *testing.T) {
 	}
 }
 
+// What nobody asked for is told with its position, where the channel keeps history: in the welcome, and later.
+func TestSubscriptionsThatWereChosen(t *testing.T) {
+	at := message.Position{Offset: 4, Epoch: "x7"}
+	w := wire.Welcome{Connection: "c_1", Expires: time.UnixMilli(9), Ping: time.Second, Subscriptions: []wire.Subscription{{Channel: "user:ana:inbox", Position: at}, {Channel: "room:lobby"}}}
+	if got, want := payload(t, json.Dialect{}.Open().AppendWelcome(nil, &w)),
+		`{"type":"welcome","connection":"c_1","expires":9,"ping_ms":1000,"limits":{},"subscriptions":[{"channel":"user:ana:inbox","offset":4,"epoch":"x7"},{"channel":"room:lobby"}]}`; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	for _, tt := range []struct {
+		notice wire.Notice
+		want   string
+	}{
+		{wire.Notice{Kind: wire.Subscribed, Channel: "a", Position: at}, `{"type":"subscribed","channel":"a","offset":4,"epoch":"x7"}`},
+		{wire.Notice{Kind: wire.Subscribed, Channel: "a", Position: message.Position{Epoch: "x7"}}, `{"type":"subscribed","channel":"a","offset":0,"epoch":"x7"}`},
+		{wire.Notice{Kind: wire.Subscribed, Channel: "a"}, `{"type":"subscribed","channel":"a"}`},
+	} {
+		if got := payload(t, json.Dialect{}.AppendNotice(nil, &tt.notice)); got != tt.want {
+			t.Errorf("got %s, want %s", got, tt.want)
+		}
+	}
+}
+
 func BenchmarkAppendMessage(b *testing.B) {
 	name, _ := channel.Parse("room:1")
 	m := &message.Message{

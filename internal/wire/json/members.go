@@ -3,7 +3,6 @@ package json
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"strconv"
 
 	"portcullis/internal/message"
@@ -79,7 +78,7 @@ func (f *fields) page(r *wire.Request) *wire.Fault {
 	if f[fLimit] != nil {
 		n, err := strconv.ParseInt(string(f[fLimit]), 10, 64)
 		if err != nil || n < 1 || n > maxID {
-			return bad("limit must be a whole number of at least 1; 1000 messages are the most that come at once")
+			return bad("limit " + cut(string(f[fLimit]), 64) + " is no whole number of at least 1; 1000 messages are the most that come at once")
 		}
 		r.Limit = int(min(n, 1<<30))
 	}
@@ -91,7 +90,7 @@ func (f *fields) flags(r *wire.Request, known ...field) *wire.Fault {
 	for _, k := range known {
 		text := string(f[k])
 		if text != "" && text != "true" && text != "false" {
-			return bad(names[k] + " must be true or false")
+			return bad(names[k] + " " + cut(text, 64) + " is neither true nor false; send one of the two, or leave it out")
 		}
 		on := text == "true"
 		switch k {
@@ -113,13 +112,16 @@ func (f *fields) since(r *wire.Request) *wire.Fault {
 	if f[fSince] == nil {
 		return nil
 	}
-	var since struct {
-		Offset *uint64 `json:"offset"`
-		Epoch  *string `json:"epoch"`
+	inside := scanner{b: f[fSince]}
+	at, twice, broken := inside.object()
+	if twice != nil {
+		return twice
 	}
-	if json.Unmarshal(f[fSince], &since) != nil || since.Offset == nil || since.Epoch == nil {
-		return bad(`since must be a position such as {"offset":41,"epoch":"x7"}`)
+	offset, err := strconv.ParseUint(string(at[fOffset]), 10, 64)
+	epoch, ok := unquote(at[fEpoch])
+	if broken != nil || err != nil || !ok {
+		return bad("since " + cut(string(f[fSince]), 64) + ` is no position; send one as an ok has it, such as {"offset":41,"epoch":"x7"}`)
 	}
-	r.Since = &message.Position{Offset: *since.Offset, Epoch: *since.Epoch}
+	r.Since = &message.Position{Offset: offset, Epoch: epoch}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"portcullis/internal/config/regular"
 )
 
 const filePoll = 5 * time.Second
@@ -41,9 +43,6 @@ func (f *file) read() (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !now.Mode().IsRegular() { // opening a pipe would wait for its writer
-		return nil, errors.New("it is no regular file")
-	}
 	if f.seen != nil && os.SameFile(now, f.seen) && now.Size() == f.seen.Size() && now.ModTime().Equal(f.seen.ModTime()) {
 		return nil, errUnchanged
 	}
@@ -60,7 +59,7 @@ func (f *file) read() (*Set, error) {
 }
 
 func readBounded(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, _, err := regular.Open(path)
 	if err != nil {
 		return nil, err
 	}

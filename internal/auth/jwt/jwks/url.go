@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"syscall"
 	"time"
 )
 
@@ -48,7 +50,7 @@ func newRemote(uri string, transport http.RoundTripper) (*remote, error) {
 		return nil, withoutURL(err)
 	}
 	if transport == nil {
-		transport = newTransport()
+		transport = newTransport(u.Scheme)
 	}
 	return &remote{uri, u.Scheme + "://" + u.Host + u.EscapedPath(), &http.Client{Transport: transport, CheckRedirect: stay}}, nil
 }
@@ -70,14 +72,29 @@ func loopback(host string) bool {
 	return host == "localhost" || err == nil && address.IsLoopback()
 }
 
-// newTransport makes a connection for each request: the next one is five minutes away.
-func newTransport() http.RoundTripper {
+// newTransport makes a connection for each request: the next one is five minutes away. Without a certificate it reaches this machine alone, whatever a name stands for by the time that it
+// is dialled: somebody else's keys would let anybody in.
+func newTransport(scheme string) http.RoundTripper {
+	d := new(net.Dialer)
+	if scheme != "https" {
+		d.Control = here
+	}
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            d.DialContext,
 		DisableKeepAlives:      true,
 		MaxResponseHeaderBytes: maxHeaders,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 	}
+}
+
+// here refuses an address that is not this machine's.
+func here(_, address string, _ syscall.RawConn) error {
+	a, err := netip.ParseAddrPort(address)
+	if err != nil || !a.Addr().Unmap().IsLoopback() {
+		return fmt.Errorf("%s is not this machine, and http goes nowhere else; use https", address)
+	}
+	return nil
 }
 
 // stay makes a redirect an answer like another, and no 200: where keys come from is the operator's choice alone.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -285,5 +286,32 @@ func TestAFetchThatIsCalledOffIsNoFailure(t *testing.T) {
 	s := fromURL(t, func(*http.Request) (*http.Response, error) { stop(); return nil, ctx.Err() }, jwks.Options{Observer: &observer})
 	if err := s.Fetch(ctx); !errors.Is(err, context.Canceled) || len(observer.seen()) != 0 {
 		t.Errorf("got %v, and %d fetches told; want it cancelled and none told", err, len(observer.seen()))
+	}
+}
+
+// Keys over plain http come from this machine alone, also when a name that the configuration allows leads somewhere else by the time that it is dialled: whoever answers there would let anybody in.
+func TestKeysOverPlainHTTPFromAnotherMachine(t *testing.T) {
+	all, err := net.Listen("tcp4", "0.0.0.0:0") // also reached as 0.0.0.0, which is no loopback address
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{}") })}
+	go server.Serve(all)
+	defer server.Close()
+	_, port, _ := net.SplitHostPort(all.Addr().String())
+	client := http.Client{Transport: jwks.NewTransport("http")}
+	if answer, err := client.Get("http://127.0.0.1:" + port + "/jwks.json"); err != nil {
+		t.Errorf("from this machine: %v", err)
+	} else {
+		answer.Body.Close()
+	}
+	for _, host := range []string{"0.0.0.0", "169.254.169.254", "10.0.0.1"} {
+		answer, err := client.Get("http://" + net.JoinHostPort(host, port) + "/jwks.json")
+		if err == nil {
+			answer.Body.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), "is not this machine") {
+			t.Errorf("%s: got %v, want that it was not dialled", host, err)
+		}
 	}
 }

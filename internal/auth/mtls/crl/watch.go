@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"time"
 
+	"portcullis/internal/config/regular"
 	"portcullis/internal/tenant"
 )
 
@@ -147,17 +147,10 @@ func readFile(file string) (text []byte, err error) {
 	return text, err
 }
 
-// open gives a file to use, up to one byte more than it may have. Opening what is no regular file could wait for its writer.
+// open gives a file to use, up to one byte more than it may have.
 func open(file string, use func(io.Reader) error) error {
 	const remedy = "name a PEM or DER file that the gateway may read"
-	info, err := os.Stat(file)
-	if err != nil {
-		return fmt.Errorf("it cannot be read: %w; %s", errors.Unwrap(err), remedy)
-	}
-	if !info.Mode().IsRegular() {
-		return errors.New("it is no regular file; " + remedy)
-	}
-	f, err := os.Open(file)
+	f, _, err := regular.Open(file)
 	if err != nil {
 		return fmt.Errorf("it cannot be read: %w; %s", errors.Unwrap(err), remedy)
 	}

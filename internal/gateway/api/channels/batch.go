@@ -19,11 +19,6 @@ const (
 	// mostMessages is how many messages a request may have, and mostBatch how many bytes all of them; a tenant whose rate would never let them pass has less.
 	mostMessages = 100
 	mostBatch    = 1 << 20
-	// batchTime is how long all of them may take: somebody waits for the answer, and the listener no longer than ten seconds.
-	batchTime = 8 * time.Second
-
-	// askAgain is how old an answer may be to whether somebody is still who they were, while messages of theirs wait for their turn.
-	askAgain = 500 * time.Millisecond
 
 	batchUsage = `the body is no list such as {"messages":[{"channel":"room:1","data":{"text":"hi"}}]}`
 	manyUsage  = "messages has to have 1 to 100 entries; send more in several requests"
@@ -44,22 +39,28 @@ func failed(err error) result {
 
 // batch says several things, one after the other. The order is kept, and one that fails holds up no other. All are counted before the first is said.
 func (c *Channels) batch(w http.ResponseWriter, r *http.Request, who *door.Caller) error {
-	body, err := api.BodyOf(w, r, "application/json", batchBytes(who.Tenant.Account.Limits()))
+	if err := unkeyed(r, "give each message an idempotency_key of its own"); err != nil {
+		return err
+	}
+	body, err := c.api.Body(w, r, who, "application/json", batchBytes(who.Tenant.Account.Limits()))
 	if err != nil {
+		return err
+	}
+	if err := weighed(who, 0, len(body)); err != nil { // before anybody reads it
 		return err
 	}
 	whole, err := api.Object(body, batchUsage, "messages")
 	if err != nil {
 		return err
 	}
-	var list []raw
-	if err := json.Unmarshal(whole["messages"], &list); err != nil {
+	list, ok := api.Values(whole["messages"], mostMessages)
+	if !ok {
 		return api.Unreadable(batchUsage)
 	}
 	if len(list) == 0 || len(list) > mostMessages {
 		return api.Unreadable(manyUsage)
 	}
-	results, err := c.all(r.Context(), who, len(list), len(body), func(ctx context.Context, i int) result { return c.item(ctx, who, list[i]) })
+	results, err := c.all(r.Context(), who, len(list), func(ctx context.Context, i int) result { return c.item(ctx, who, list[i]) })
 	if err != nil {
 		return err
 	}
@@ -77,20 +78,18 @@ func batchBytes(l limit.Limits) int64 {
 }
 
 // all counts messages of which one was counted, and does each.
-func (c *Channels) all(ctx context.Context, who *door.Caller, messages, size int, each func(context.Context, int) result) ([]result, error) {
+func (c *Channels) all(ctx context.Context, who *door.Caller, messages int, each func(context.Context, int) result) ([]result, error) {
 	if messages > 1 {
 		if err := api.Counted(who, messages-1); err != nil {
 			return nil, err
 		}
 	}
-	if err := weighed(who, messages, size); err != nil {
+	if err := weighed(who, messages, 0); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, batchTime)
-	defer cancel()
 	results, asked := make([]result, messages), who.Started
 	for i := range results {
-		if now := time.Now(); now.Sub(asked) > askAgain {
+		if now := time.Now(); now.Sub(asked) > api.AskAgain {
 			if err := c.door.Again(who, now); err != nil {
 				for ; i < messages; i++ {
 					results[i] = failed(api.Failed(&wire.Fault{Code: door.AnswerTo(err).Code, Message: "the credential has ended meanwhile"}))
@@ -118,7 +117,7 @@ func (c *Channels) item(ctx context.Context, who *door.Caller, text []byte) resu
 		return failed(api.Unreadable("the message names no channel; give it one"))
 	}
 	if text, there := members["idempotency_key"]; there && (json.Unmarshal(text, &key) != nil || key == nil) {
-		return failed(api.Unreadable("idempotency_key is a text"))
+		return failed(api.Unreadable("idempotency_key is no text; send a text of 1 to 64 bytes, or leave it out"))
 	}
 	p, err := publication(members)
 	if err == nil {

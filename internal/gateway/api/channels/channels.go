@@ -4,6 +4,7 @@ package channels
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -40,14 +41,49 @@ func (c *Channels) Routes(r chi.Router) {
 	r.Get("/v1/channels/{channel}", c.api.Managed(c.channel))
 }
 
-// asked leads a request through the door. Each counts as a message of its caller, before anybody reads its body.
+// asked leads a request through the door. Each counts as a message of its caller, before anybody reads its body, and what it may hold meanwhile as memory of its tenant.
 func (c *Channels) asked(next func(http.ResponseWriter, *http.Request, *door.Caller) error) http.HandlerFunc {
 	return c.api.Asked(door.API, func(w http.ResponseWriter, r *http.Request, who *door.Caller) error {
 		if err := api.Counted(who, 1); err != nil {
 			return err
 		}
+		back, err := lend(who, bodySize(r))
+		if err != nil {
+			return err
+		}
+		defer back()
 		return next(w, r, who)
 	})
+}
+
+// bodySize is how much of a body may come.
+func bodySize(r *http.Request) int {
+	if r.ContentLength < 0 || r.ContentLength > mostBatch {
+		return mostBatch
+	}
+	return int(r.ContentLength)
+}
+
+// lend takes so much of the memory that the tenant's requests may hold, until it is given back.
+func lend(who *door.Caller, size int) (back func(), err error) {
+	back, ok := who.Tenant.Account.Lend(size)
+	if !ok {
+		return nil, api.Failed(&wire.Fault{Code: wire.QuotaExceeded, Message: "requests of the tenant hold as much as they may: send fewer at once, and read their answers", Retry: time.Second})
+	}
+	return back, nil
+}
+
+// answer gives the caller a long document. It is written in a turn of the tenant's, and counts as memory of the tenant until the caller has read it.
+func answer(w http.ResponseWriter, who *door.Caller, document any) error {
+	var text []byte
+	api.InTurn(who, func() { text = api.Text(document) })
+	back, err := lend(who, cap(text))
+	if err != nil {
+		return err
+	}
+	defer back()
+	api.AnswerText(w, http.StatusOK, text)
+	return nil
 }
 
 // named is the channel in a request's path, decoded once. Whether it is a name is the hub's to say.
@@ -79,7 +115,7 @@ func (c *Channels) presence(w http.ResponseWriter, r *http.Request, who *door.Ca
 		return err
 	}
 	told := present{Channel: channel}
-	fault := c.hub.Presence(who.Tenant, who.Principal, channel, func(a wire.Attendance) {
+	fault := c.hub.Speaker(who.Tenant, who.Principal).Presence(channel, func(a wire.Attendance) {
 		if told.Count = a.Count; a.Members == nil {
 			return
 		}
@@ -91,6 +127,5 @@ func (c *Channels) presence(w http.ResponseWriter, r *http.Request, who *door.Ca
 	if fault != nil {
 		return api.Failed(fault)
 	}
-	api.Answer(w, http.StatusOK, told)
-	return nil
+	return answer(w, who, told)
 }

@@ -32,19 +32,25 @@ type event struct {
 func (c *Channels) events(w http.ResponseWriter, r *http.Request, who *door.Caller) error {
 	media := r.Header.Get("Content-Type")
 	kind, parameters, _ := mime.ParseMediaType(media)
-	if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return api.Unreadable("send the body in UTF-8")
+	if err := api.UTF8(parameters["charset"]); err != nil {
+		return err
+	}
+	if err := unkeyed(r, "an event is known by its source and id"); err != nil {
+		return err
 	}
 	limits := who.Tenant.Account.Limits()
 	most := int64(limits.MessageSize)
 	if kind == manyEvents {
 		most = batchBytes(limits)
 	}
-	body, err := api.BodyOf(w, r, kind, most)
+	body, err := c.api.Body(w, r, who, kind, most)
 	if err != nil {
 		return err
 	}
 	if kind == manyEvents {
+		if err := weighed(who, 0, len(body)); err != nil {
+			return err
+		}
 		return c.several(w, r, who, body)
 	}
 	if err := weighed(who, 1, len(body)); err != nil {
@@ -68,7 +74,7 @@ func (c *Channels) several(w http.ResponseWriter, r *http.Request, who *door.Cal
 	if err != nil {
 		return err
 	}
-	results, err := c.all(r.Context(), who, len(list), len(body), func(ctx context.Context, i int) result {
+	results, err := c.all(r.Context(), who, len(list), func(ctx context.Context, i int) result {
 		if err := fits(who, list[i]); err != nil {
 			return failed(err)
 		}
@@ -87,7 +93,8 @@ func (c *Channels) several(w http.ResponseWriter, r *http.Request, who *door.Cal
 
 // listed reads a list of at most so many events, and none at all is one too.
 func listed(body []byte) (list []raw, err error) {
-	if json.Unmarshal(body, &list) != nil || list == nil {
+	list, ok := api.Values(body, mostMessages)
+	if !ok {
 		return nil, api.Unreadable("the body is no list of CloudEvents")
 	}
 	if len(list) > mostMessages {
@@ -140,7 +147,7 @@ func structured(body []byte) (e event, err error) {
 	encoded, isBytes := members["data_base64"]
 	switch {
 	case isText && isBytes:
-		return e, api.Unreadable("an event has data or data_base64, not both")
+		return e, api.Unreadable("the event has data and data_base64; send one of the two")
 	case isBytes:
 		e.publication, err = binary(encoded)
 	case isText:

@@ -28,7 +28,7 @@ func headed(h http.Header, media string, body []byte) (e event, err error) {
 		e.publication = hub.Publication{Data: []byte("null")}
 	case media == "application/json" || strings.HasSuffix(media, "+json"):
 		if !json.Valid(body) || !utf8.Valid(body) {
-			return e, api.Unreadable("the data of the event is no JSON")
+			return e, api.Unreadable("the data of the event is no JSON, as its Content-Type says; send JSON, or the Content-Type that it has")
 		}
 		e.publication, err = text(body)
 	default:

@@ -1,18 +1,19 @@
 package channels
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"portcullis/internal/gateway/api"
 	"portcullis/internal/gateway/door"
 	"portcullis/internal/hub"
 	"portcullis/internal/message"
 )
-
-const wrongHistory = "the query may have limit, from 1 to 1000, reverse and strict, which are true, and since and epoch, a position, or cursor; each once"
 
 // sender is who said something.
 type sender struct {
@@ -42,60 +43,82 @@ type past struct {
 }
 
 // readingOf reads a query.
-func readingOf(q url.Values) (how hub.Reading, ok bool) {
-	var since, epoch string
-	for name, values := range q {
-		if len(values) != 1 {
-			return how, false
-		}
-		value := values[0]
-		switch ok = true; name {
-		case "limit":
-			how.Limit, ok = api.Limit(value)
-		case "reverse":
-			how.Reverse, ok = true, value == "true"
-		case "strict":
-			how.Strict, ok = true, value == "true"
-		case "since":
-			since = value
-		case "epoch":
-			epoch = value
-		case "cursor":
-			if ok = !q.Has("since") && !q.Has("epoch"); ok {
-				since, epoch, ok = strings.Cut(value, ".")
-			}
-		}
-		if !ok {
-			return how, false
+func readingOf(q url.Values) (how hub.Reading, err error) {
+	if err := api.Once(q, "limit", "reverse", "strict", "since", "epoch", "cursor"); err != nil {
+		return how, err
+	}
+	for _, name := range [...]string{"reverse", "strict"} {
+		if text := q.Get(name); q.Has(name) && text != "true" {
+			return how, api.Unreadable(fmt.Sprintf("%s %.64q is not true; send true, or leave it out", name, text))
 		}
 	}
-	if !q.Has("since") && !q.Has("epoch") && !q.Has("cursor") {
-		return how, true
+	how.Reverse, how.Strict = q.Has("reverse"), q.Has("strict")
+	if how.Limit, err = api.Limit(q); err == nil {
+		how.Since, err = sinceOf(q)
+	}
+	return how, err
+}
+
+// sinceOf reads where somebody wants to go on: a position, or a cursor, which is one too. It is nil where there is neither.
+func sinceOf(q url.Values) (*message.Position, error) {
+	since, epoch := q.Get("since"), q.Get("epoch")
+	switch {
+	case q.Has("cursor") && (q.Has("since") || q.Has("epoch")):
+		return nil, api.Unreadable("cursor stands beside since or epoch, and both say where to go on; send one of the two")
+	case q.Has("cursor"):
+		since, epoch, _ = strings.Cut(q.Get("cursor"), ".")
+	case !q.Has("since") && !q.Has("epoch"):
+		return nil, nil
 	}
 	n, err := strconv.ParseUint(since, 10, 64)
-	how.Since = &message.Position{Offset: n, Epoch: epoch}
-	return how, err == nil && epoch != "" && strconv.FormatUint(n, 10) == since
+	switch {
+	case err == nil && epoch != "" && strconv.FormatUint(n, 10) == since:
+		return &message.Position{Offset: n, Epoch: epoch}, nil
+	case q.Has("cursor"):
+		return nil, api.NoCursor(q.Get("cursor"), "a history")
+	}
+	return nil, api.Unreadable(fmt.Sprintf("since %.64q and epoch %.64q are no position; send both as an answer has them, or neither", since, epoch))
 }
 
 // history reads what was said on the channel in the path.
 func (c *Channels) history(w http.ResponseWriter, r *http.Request) {
 	bare, q := api.Bare(r, "limit", "reverse", "strict", "since", "epoch", "cursor")
-	how, ok := readingOf(q)
+	how, err := readingOf(q)
 	c.asked(func(w http.ResponseWriter, r *http.Request, who *door.Caller) error {
-		if !ok {
-			return api.Unreadable(wrongHistory)
+		if err != nil {
+			return err
 		}
 		channel, err := named(r)
 		if err != nil {
 			return err
 		}
-		read, fault := c.hub.Speaker(who.Tenant, who.Principal).History(r.Context(), channel, how)
-		if fault != nil {
-			return api.Failed(fault)
+		read, err := c.read(r.Context(), who, channel, how)
+		if err != nil {
+			return err
 		}
-		api.Answer(w, http.StatusOK, pastOf(channel, read))
-		return nil
+		return answer(w, who, pastOf(channel, read))
 	})(w, bare)
+}
+
+// read reads a page by the rights that there are when it is read. Behind an engine that took its time they are asked for again, and the page by those that have changed.
+func (c *Channels) read(ctx context.Context, who *door.Caller, channel string, how hub.Reading) (*hub.Read, error) {
+	for {
+		began, by := time.Now(), who.Tenant
+		read, fault := c.hub.Speaker(by, who.Principal).History(ctx, channel, how)
+		if fault != nil {
+			return nil, api.Failed(fault)
+		}
+		now := time.Now()
+		if now.Sub(began) <= api.AskAgain {
+			return read, nil
+		}
+		if err := c.door.Again(who, now); err != nil {
+			return nil, err
+		}
+		if who.Tenant == by {
+			return read, nil
+		}
+	}
 }
 
 func pastOf(channel string, read *hub.Read) past {
@@ -130,6 +153,6 @@ func (c *Channels) purge(w http.ResponseWriter, r *http.Request, who *door.Calle
 		return api.Failed(fault)
 	}
 	c.api.Noted(who, "channel.purge", channel)
-	api.Answer(w, http.StatusOK, published{Channel: channel, Offset: behind.Offset, Epoch: behind.Epoch})
+	api.Answer(w, http.StatusOK, published{Channel: channel, Place: api.PlaceOf(behind)})
 	return nil
 }

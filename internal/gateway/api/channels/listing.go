@@ -10,14 +10,11 @@ import (
 	"portcullis/internal/wire"
 )
 
-const wrongListing = "the query may have prefix, cursor and limit, from 1 to 1000, each once"
-
 // occupied is a channel with what is subscribed to it on this node.
 type occupied struct {
 	Channel       string `json:"channel"`
 	Subscriptions int    `json:"subscriptions"`
-	Offset        uint64 `json:"offset,omitempty"` // of one channel alone, where it keeps history
-	Epoch         string `json:"epoch,omitempty"`
+	api.Place            // of one channel alone, where it keeps history
 }
 
 // wanted is which channels somebody wants to see.
@@ -26,39 +23,32 @@ type wanted struct {
 	limit         int
 }
 
-func wantedOf(q url.Values) (w wanted, ok bool) {
-	w.limit = api.UsualPage
-	for name, values := range q {
-		if len(values) != 1 {
-			return w, false
-		}
-		switch name {
-		case "prefix":
-			w.prefix = values[0]
-		case "cursor":
-			w.after = values[0]
-		case "limit":
-			if w.limit, ok = api.Limit(values[0]); !ok {
-				return w, false
-			}
-		}
+func wantedOf(q url.Values) (w wanted, err error) {
+	if err := api.Once(q, "prefix", "cursor", "limit"); err != nil {
+		return w, err
 	}
-	return w, true
+	w.prefix, w.after = q.Get("prefix"), q.Get("cursor")
+	if _, err := channel.Parse(w.after); err != nil && w.after != "" {
+		return w, api.NoCursor(w.after, "channels")
+	}
+	w.limit, err = api.Limit(q)
+	return w, err
 }
 
 // listing is the channels of the caller's tenant that have a subscriber on this node, in the order of their names.
 func (c *Channels) listing(w http.ResponseWriter, r *http.Request) {
 	bare, q := api.Bare(r, "prefix", "cursor", "limit")
-	want, ok := wantedOf(q)
+	want, err := wantedOf(q)
 	c.api.Managed(func(w http.ResponseWriter, _ *http.Request, who *door.Caller) error {
-		if !ok {
-			return api.Unreadable(wrongListing)
+		if err != nil {
+			return err
 		}
 		page := struct {
 			Channels []occupied `json:"channels"`
 			Next     string     `json:"next,omitempty"`
 		}{Channels: []occupied{}}
-		names := c.hub.Channels(who.Principal.Tenant, want.prefix, want.after, want.limit+1)
+		var names []channel.Name
+		api.InTurn(who, func() { names = c.hub.Channels(who.Principal.Tenant, want.prefix, want.after, want.limit+1) })
 		if len(names) > want.limit {
 			names = names[:want.limit]
 			page.Next = names[want.limit-1].String()
@@ -86,6 +76,6 @@ func (c *Channels) channel(w http.ResponseWriter, r *http.Request, who *door.Cal
 		return api.Failed(fault)
 	}
 	ref := channel.Ref{Tenant: who.Principal.Tenant, Name: n}
-	api.Answer(w, http.StatusOK, occupied{name, c.hub.Subscriptions(ref), at.Offset, at.Epoch})
+	api.Answer(w, http.StatusOK, occupied{name, c.hub.Subscriptions(ref), api.PlaceOf(at)})
 	return nil
 }

@@ -23,7 +23,7 @@ func publication(members map[string]raw) (hub.Publication, error) {
 	encoded, isBytes := members["base64"]
 	switch {
 	case isText && isBytes:
-		return hub.Publication{}, api.Unreadable("a message has data or base64, not both")
+		return hub.Publication{}, api.Unreadable("a message has data and base64; send one of the two")
 	case isText:
 		return text(data)
 	case isBytes:
@@ -39,7 +39,7 @@ func text(data []byte) (hub.Publication, error) {
 	}
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, data); err != nil {
-		return hub.Publication{}, api.Unreadable("data is no JSON")
+		return hub.Publication{}, api.Unreadable("data is no JSON; send a JSON value, or bytes as base64")
 	}
 	return hub.Publication{Data: compact.Bytes()}, nil
 }

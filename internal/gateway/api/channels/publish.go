@@ -15,14 +15,13 @@ const publishUsage = `the body is no message such as {"data":{"text":"hi"}}`
 
 // published is the answer to whoever said something, once the engine has it. Channels that keep no history have no offsets.
 type published struct {
-	Channel   string `json:"channel"`
-	Offset    uint64 `json:"offset,omitempty"`
-	Epoch     string `json:"epoch,omitempty"`
-	Duplicate bool   `json:"duplicate,omitempty"`
+	Channel string `json:"channel"`
+	api.Place
+	Duplicate bool `json:"duplicate,omitempty"`
 }
 
 func receipt(channel string, r broker.Receipt) *published {
-	return &published{channel, r.Position.Offset, r.Position.Epoch, r.Duplicate}
+	return &published{channel, api.PlaceOf(r.Position), r.Duplicate}
 }
 
 // publish says one thing on the channel in the path.
@@ -35,7 +34,7 @@ func (c *Channels) publish(w http.ResponseWriter, r *http.Request, who *door.Cal
 	if err != nil {
 		return err
 	}
-	body, err := api.BodyOf(w, r, "application/json", int64(who.Tenant.Account.Limits().MessageSize))
+	body, err := c.api.Body(w, r, who, "application/json", int64(who.Tenant.Account.Limits().MessageSize))
 	if err != nil {
 		return err
 	}
@@ -83,6 +82,14 @@ func keyOf(r *http.Request) (*string, error) {
 		return nil, api.Unreadable("send one Idempotency-Key of letters, digits and -._~:/+=, in quotes or without")
 	}
 	return &key, nil
+}
+
+// unkeyed refuses a header that would do nothing: whoever believes in it says everything twice.
+func unkeyed(r *http.Request, instead string) error {
+	if len(r.Header.Values("Idempotency-Key")) > 0 {
+		return api.Unreadable("Idempotency-Key does not count here; " + instead)
+	}
+	return nil
 }
 
 // visible are the characters of keys in a header, of which none means anything there.

@@ -1,0 +1,6 @@
+//go:build !race
+
+package doctor_test
+
+// raced says that the tests run under the race detector, which says nothing about times.
+const raced = false

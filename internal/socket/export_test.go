@@ -1,0 +1,4 @@
+package socket
+
+// Writable asks the kernel below a connection.
+func Writable(c *Conn) bool { return writable(c.pipe.Conn) }
