@@ -36,6 +36,7 @@ var house = []rule{
 	{path: "internal/dev/house", floor: 10},
 	{path: "internal/dev/story", floor: 10},
 	{path: "client", floor: 9, libraries: []string{"github.com/coder/websocket"}, public: true},
+	{path: "client/e2ee", floor: 9, public: true},
 	{path: "internal/node", floor: 9, libraries: []string{"golang.org/x/sync/errgroup"}},
 	{path: "internal/audit", floor: 8},
 	{path: "internal/webhook", floor: 8, family: []string{"internal/webhook/courier"}},
