@@ -81,6 +81,7 @@ var house = []rule{
 	{path: "internal/auth/revocation", floor: 3},
 	{path: "internal/auth/ticket", floor: 3},
 	{path: "internal/auth", floor: 2},
+	{path: "internal/envelope", floor: 2},
 	{path: "internal/message", floor: 2},
 	{path: "internal/limit", floor: 2, libraries: []string{"golang.org/x/time/rate"}},
 	{path: "internal/channel", floor: 1},
