@@ -48,7 +48,7 @@ type outcome struct {
 	Base64    []byte
 	Limit     int
 	Reverse   bool
-	Wants     string
+	Sealed    bool
 }
 
 type welcome struct {
@@ -68,6 +68,7 @@ type reply struct {
 	ID        int64
 	Channel   string
 	Data      string
+	Sealed    bool
 	Time      int64
 	Expires   int64
 	Offset    uint64
@@ -92,6 +93,7 @@ type said struct {
 	From     message.Sender
 	Data     string
 	Base64   []byte
+	Sealed   bool
 }
 
 type notice struct {
@@ -164,7 +166,7 @@ func check(t *testing.T, want outcome, r wire.Request, fault *wire.Fault) {
 		since = &message.Position{Offset: want.Since.Offset, Epoch: want.Since.Epoch}
 	}
 	if r.Verb != want.Verb || r.Strict != want.Strict || r.JoinLeave != want.JoinLeave || r.Mute != want.Mute || r.Key != want.Key || r.Limit != want.Limit || r.Reverse != want.Reverse ||
-		r.Binary != (want.Base64 != nil) || want.Base64 != nil && string(r.Data) != string(want.Base64) || r.Wants != want.Wants || !reflect.DeepEqual(r.Since, since) ||
+		r.Binary != (want.Base64 != nil) || want.Base64 != nil && string(r.Data) != string(want.Base64) || r.Sealed != want.Sealed || !reflect.DeepEqual(r.Since, since) ||
 		want.Data != nil && string(r.Data) != *want.Data {
 		t.Errorf("got %+v with data %s, want %+v with %v", r, r.Data, want, want.Data)
 	}
@@ -222,7 +224,7 @@ func (w *welcome) wire() *wire.Welcome {
 }
 
 func (r *reply) wire() *wire.Reply {
-	w := &wire.Reply{Verb: r.Verb, ID: r.ID, Channel: r.Channel, Data: []byte(r.Data), Opcode: wire.Text, Time: time.UnixMilli(r.Time), Expires: time.UnixMilli(r.Expires), Presence: r.Presence,
+	w := &wire.Reply{Verb: r.Verb, ID: r.ID, Channel: r.Channel, Data: []byte(r.Data), Sealed: r.Sealed, Opcode: wire.Text, Time: time.UnixMilli(r.Time), Expires: time.UnixMilli(r.Expires), Presence: r.Presence,
 		Position: message.Position{Offset: r.Offset, Epoch: r.Epoch}, Duplicate: r.Duplicate}
 	if r.Recovered != nil {
 		w.Recovery = &wire.Recovery{Recovered: *r.Recovered, Replayed: r.Replayed, Reason: r.Reason}
@@ -240,7 +242,7 @@ func (r *reply) wire() *wire.Reply {
 }
 
 func (s *said) wire() *message.Message {
-	m := &message.Message{From: s.From, Time: time.UnixMilli(s.Time), Data: []byte(s.Data), Position: message.Position{Offset: s.Offset}, Previous: s.Previous}
+	m := &message.Message{From: s.From, Time: time.UnixMilli(s.Time), Data: []byte(s.Data), Sealed: s.Sealed, Position: message.Position{Offset: s.Offset}, Previous: s.Previous}
 	if s.Channel != "" { // a page of history has it once
 		m.Channel.Name = channel.MustParse(s.Channel)
 	}

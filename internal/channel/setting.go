@@ -12,6 +12,8 @@ type Setting struct {
 	Presence int
 	// SlowReader is what becomes of a subscriber that does not keep up.
 	SlowReader SlowReader
+	// Sealed channels take only what is end-to-end encrypted.
+	Sealed bool
 }
 
 // SlowReader is what a channel does when a subscriber's outbox has no room for what it says. The set is closed: it is a metric label.

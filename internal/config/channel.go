@@ -20,6 +20,10 @@ type Channel struct {
 	// What becomes of a subscriber that does not read as fast as the channel speaks: disconnect (its connection is closed as 4101 when 1 MiB or 1,024 messages wait for it), drop_oldest (the oldest messages of
 	// the channel that wait are dropped), conflate (once it is behind only the newest message waits: for channels whose last word is all that counts). What is dropped is told by a gap. Default disconnect.
 	SlowReader string `yaml:"slow_reader" default:"disconnect" enum:"disconnect,drop_oldest,conflate"`
+
+	// Whether only what is end-to-end encrypted may be published on them and echoed: optional, or required. The gateway looks at its form, and at the tenant and channel that it is for; what is inside only members can read. What was
+	// kept before stays. Default optional.
+	Encryption string `yaml:"encryption" default:"optional" enum:"optional,required"`
 }
 
 // History is how much of a channel is kept. What is more, or older, goes, the oldest first.
@@ -41,8 +45,8 @@ func (t *Tenant) checkChannels(add func(Problem)) {
 	}
 	for i, c := range t.Channels {
 		path := fmt.Sprintf("channels[%d]", i)
-		if c.Match != "" && !t.has(path+".history") && !t.has(path+".presence") && !t.has(path+".slow_reader") {
-			add(t.Problem(path, "sets nothing; give it history, presence or slow_reader, or remove it"))
+		if c.Match != "" && !t.has(path+".history") && !t.has(path+".presence") && !t.has(path+".slow_reader") && !t.has(path+".encryption") {
+			add(t.Problem(path, "sets nothing; give it history, presence, slow_reader or encryption, or remove it"))
 		}
 		if t.has(path+".presence_members") && !c.Presence {
 			add(t.Problem(path+".presence_members", "counts only with presence: true; set that too, or remove it"))

@@ -89,7 +89,7 @@ type question struct {
 func talking(v *visit, s *side) []question {
 	return []question{
 		{"unsubscribe", s.member.Unsubscribe},
-		{"echo", s.member.Echo},
+		{"echo", func(name string) *wire.Fault { return echoed(s.member, name) }},
 		{"subscribe", func(name string) *wire.Fault { return s.member.Subscribe(v.ctx, name, hub.Start{}, func(hub.Begun) {}) }},
 		{"publish", func(name string) *wire.Fault { return published(v, s.member, name) }},
 		{"publish over HTTP", func(name string) *wire.Fault { return published(v, s.speaker, name) }},

@@ -47,7 +47,7 @@ type Config struct {
 
 // Member is what a connection holds of the hub. What is said of [hub.Member] holds.
 type Member interface {
-	Echo(name string) *wire.Fault
+	Echo(name string, p hub.Publication) *wire.Fault
 	Publish(ctx context.Context, name string, p hub.Publication) (broker.Receipt, *wire.Fault)
 	Subscribe(ctx context.Context, name string, how hub.Start, confirm func(hub.Begun)) *wire.Fault
 	Unsubscribe(name string) *wire.Fault

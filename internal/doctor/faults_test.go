@@ -56,7 +56,7 @@ func TestTheDoctorFindsEachFault(t *testing.T) {
 					for _, o := range c.others(name) {
 						o.subscriber.Deliver(&wire.Parcel{Frames: []byte("echo"), Messages: 1}, nil)
 					}
-					return c.Member.Echo(name)
+					return c.Member.Echo(name, hub.Publication{})
 				}
 			})
 		}},
@@ -252,7 +252,7 @@ func TestTheDoctorFindsEachFault(t *testing.T) {
 		{"an answer says that the name is there", "answers", doctor.Broken, func(_ *testing.T, h *house) {
 			h.settle(func(c *citizen) {
 				c.echo = func(c *citizen, name string) *wire.Fault {
-					f := c.Member.Echo(name)
+					f := c.Member.Echo(name, hub.Publication{})
 					if f != nil && f.Code == wire.Forbidden && len(c.others(name)) > 0 {
 						f.Message += "; it is another tenant's"
 					}
@@ -291,7 +291,7 @@ func TestTheDoctorFindsEachFault(t *testing.T) {
 					if strings.HasPrefix(name, "$") {
 						return nil
 					}
-					return c.Member.Echo(name)
+					return c.Member.Echo(name, hub.Publication{})
 				}
 			})
 		}},

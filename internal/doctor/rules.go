@@ -38,7 +38,7 @@ func names(v *visit) {
 	for _, name := range []string{"$" + v.to.name, "$" + id + ":" + v.to.name, "/" + id + "/" + v.to.name, id + "/" + v.to.name, v.to.name + ":*", v.to.name + "\x00" + id, ""} {
 		m := v.from.member
 		for verb, fault := range map[string]*wire.Fault{
-			"echo":      m.Echo(name),
+			"echo":      echoed(m, name),
 			"publish":   published(v, m, name),
 			"subscribe": m.Subscribe(v.ctx, name, hub.Start{}, func(hub.Begun) {}),
 		} {

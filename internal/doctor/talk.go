@@ -30,6 +30,11 @@ func published(v *visit, by publisher, name string) *wire.Fault {
 	return fault
 }
 
+// echoed echoes the same, and returns the answer.
+func echoed(m Member, name string) *wire.Fault {
+	return m.Echo(name, hub.Publication{Data: []byte("0")})
+}
+
 // subscribes lets s hear the name of the meeting, and returns what ends that.
 func (v *visit) subscribes(s *side) (leave func(), fault *wire.Fault) {
 	fault = s.member.Subscribe(v.ctx, s.name, hub.Start{}, func(hub.Begun) {})
@@ -90,7 +95,7 @@ func echo(v *visit) {
 	defer leave()
 	v.tried()
 	before := v.to.ear.count()
-	if fault := v.from.member.Echo(v.from.name); fault != nil {
+	if fault := echoed(v.from.member, v.from.name); fault != nil {
 		v.unproven("%s: echo on %s was answered %s", v.from.tenant.ID, v.from.name, fault.Code)
 	}
 	if _, ok := v.hearsItself(v.to); ok && v.to.ear.count() != before+1 {

@@ -44,7 +44,7 @@ func timing(v *visit) {
 			_ = m.Unsubscribe(name)
 		},
 		"unsubscribe": func(name string) { _ = m.Unsubscribe(name) },
-		"echo":        func(name string) { _ = m.Echo(name) },
+		"echo":        func(name string) { _ = echoed(m, name) },
 		"history":     func(name string) { _ = read(v, who.member.History, name) },
 		"presence":    func(name string) { _ = who.member.Presence(name, func(wire.Attendance) {}) },
 	} {

@@ -49,11 +49,11 @@ func (c *citizen) others(name string) (all []*citizen) {
 	return all
 }
 
-func (c *citizen) Echo(name string) *wire.Fault {
+func (c *citizen) Echo(name string, p hub.Publication) *wire.Fault {
 	if c.echo != nil {
 		return c.echo(c, name)
 	}
-	return c.Member.Echo(name)
+	return c.Member.Echo(name, p)
 }
 
 func (c *citizen) Publish(ctx context.Context, name string, p hub.Publication) (broker.Receipt, *wire.Fault) {

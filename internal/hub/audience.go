@@ -173,14 +173,14 @@ func (a *audience) take() (notices []*wire.Notice, groups []group) {
 // noticeSize is about how many bytes a notice takes on the wire.
 func noticeSize(n *wire.Notice) int {
 	if n.Member == nil {
-		return envelope
+		return framing
 	}
-	return envelope + len(n.Member.User) + len(n.Member.Info)
+	return framing + len(n.Member.User) + len(n.Member.Info)
 }
 
 // say encodes notices once and hands the same bytes to all listeners of a dialect.
 func (a *audience) say(h *Hub, g group, notices []*wire.Notice) {
-	frames := make([]byte, 0, len(notices)*envelope)
+	frames := make([]byte, 0, len(notices)*framing)
 	for _, n := range notices {
 		frames = g.dialect.AppendNotice(frames, n)
 	}

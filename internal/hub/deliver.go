@@ -31,7 +31,7 @@ type span struct {
 }
 
 const (
-	envelope  = 192 // about what a dialect puts around a payload
+	framing   = 192 // about what a dialect puts around a payload
 	minBuffer = 1024
 )
 
@@ -113,9 +113,9 @@ func (w *work) announce(h *Hub, r *room) {
 // sizeOf is about how many bytes a message takes on the wire.
 func sizeOf(m *message.Message) int {
 	if m.Binary {
-		return base64.StdEncoding.EncodedLen(len(m.Data)) + envelope
+		return base64.StdEncoding.EncodedLen(len(m.Data)) + framing
 	}
-	return len(m.Data) + envelope
+	return len(m.Data) + framing
 }
 
 // room returns an empty buffer for the batch: the one of the last batch, unless it is far too large. An outbox counts what it refers to by its

@@ -232,7 +232,7 @@ func TestVerbsAnswerWhatMayNotBe(t *testing.T) {
 		try  func() *wire.Fault
 		want wire.Code
 	}{
-		{"echo where no rule allows it", func() *wire.Fault { return m.Echo("lab:rtt") }, wire.Forbidden},
+		{"echo where no rule allows it", func() *wire.Fault { return m.Echo("lab:rtt", hub.Publication{}) }, wire.Forbidden},
 		{"publish where a rule denies it", func() *wire.Fault { return say(m, "room:quiet", []byte("1")) }, wire.Forbidden},
 		{"publish where no rule allows it", func() *wire.Fault { return say(m, "ops:1", []byte("1")) }, wire.Forbidden},
 		{"subscribe where no rule allows it", func() *wire.Fault { return m.Subscribe(context.Background(), "ops:1", hub.Start{}, ignore) }, wire.Forbidden},
@@ -444,8 +444,8 @@ func TestWhatAChannelHasToSayIsBoundedInBytesToo(t *testing.T) {
 func TestDecisionsAreTold(t *testing.T) {
 	h := open(t, limit.Limits{})
 	m := h.enter(t, "acme", "ana", &ear{})
-	m.Echo("room:1")
-	m.Echo("ops:1")
+	m.Echo("room:1", hub.Publication{})
+	m.Echo("ops:1", hub.Publication{})
 	say(m, "room:quiet", []byte("1"))
 	if line := h.log.String(); !strings.Contains(line, `"channel":"room:quiet","basis":"explicit_deny","rule":"quiet"`) || strings.Count(line, "\n") != 2 {
 		t.Errorf("got %s, want a line for each refusal that names its rule", line)

@@ -132,10 +132,16 @@ func (m *Member) Admit(now time.Time, size int) *wire.Fault {
 	return &wire.Fault{Code: wire.RateLimited, Message: over.Text(), Retry: over.Retry}
 }
 
-// Echo says whether the member may echo on a channel. The answer is the session's: nothing of it leaves the connection.
-func (m *Member) Echo(name string) *wire.Fault {
-	_, _, fault := m.allowed(acl.Echo, name)
-	return fault
+// Echo says whether the member may echo that on a channel. The answer is the session's: nothing of it leaves the connection.
+func (m *Member) Echo(name string, p Publication) *wire.Fault {
+	r, ref, fault := m.allowed(acl.Echo, name)
+	if fault != nil {
+		return fault
+	}
+	if setting := r.tenant.Channels.Of(ref.Name); p.Sealed || setting.Sealed {
+		return sealed(p, setting, ref)
+	}
+	return nil
 }
 
 // Unsubscribe ends the delivery of a channel. Nothing of it arrives once Unsubscribe has returned.

@@ -19,6 +19,7 @@ import (
 type Publication struct {
 	Data   []byte // a JSON text, or any bytes where it is Binary
 	Binary bool
+	Sealed bool // it says that Data is end-to-end encrypted
 	// Key makes a repetition harmless: the publication is one with an earlier one of the same user on the same channel. Empty for none.
 	Key string
 }
@@ -39,7 +40,13 @@ func (m *Member) Publish(ctx context.Context, name string, p Publication) (broke
 			return broker.Receipt{}, fault
 		}
 	}
-	keep := r.keep(ref.Name)
+	setting := r.tenant.Channels.Of(ref.Name)
+	if p.Sealed || setting.Sealed { // most are neither
+		if fault = sealed(p, setting, ref); fault != nil {
+			return broker.Receipt{}, fault
+		}
+	}
+	keep := r.keep(setting)
 	if p.Key != "" {
 		if keep.Messages == 0 {
 			return broker.Receipt{}, &wire.Fault{Code: wire.NotAvailable, Message: "idempotency_key is not available on " + ref.Name.String() + ": the channel keeps no history; publish without it"}
@@ -52,6 +59,7 @@ func (m *Member) Publish(ctx context.Context, name string, p Publication) (broke
 		Time:    time.Now(),
 		Data:    bytes.Clone(p.Data),
 		Binary:  p.Binary,
+		Sealed:  p.Sealed,
 	}
 	receipt, err := m.hub.broker.Publish(ctx, told, keep)
 	switch {
@@ -70,8 +78,7 @@ func (m *Member) Publish(ctx context.Context, name string, p Publication) (broke
 }
 
 // keep is what the engine stores of a channel.
-func (r rights) keep(name channel.Name) broker.Keep {
-	s := r.tenant.Channels.Of(name)
+func (r rights) keep(s *channel.Setting) broker.Keep {
 	if !s.History.Kept() {
 		return broker.Keep{}
 	}

@@ -183,7 +183,7 @@ func TestATenantThatIsGoneTakesNothingByItself(t *testing.T) {
 	if loss := m.Renew(nil, func(tenant.ID) *realm.Tenant { return nil }); loss.Len() != 0 {
 		t.Errorf("lost %v: the session is about to end, and hears only that", told(loss))
 	}
-	must(t, m.Echo("room:1"))
+	must(t, m.Echo("room:1", hub.Publication{}))
 }
 
 // race runs all of these at once, in whatever order.

@@ -31,6 +31,8 @@ type Message struct {
 	// Data is the payload as a JSON text, exactly as the publisher wrote it, or any bytes where it is Binary.
 	Data   []byte
 	Binary bool
+	// Sealed says that Data is an end-to-end encrypted message, whose form was checked (internal/envelope).
+	Sealed bool
 
 	// Position and Previous are given by the engine; both are zero on channels without history.
 	// Previous is the offset before this one on the same channel, 0 when nothing before is stored any more.

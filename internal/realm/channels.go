@@ -36,6 +36,7 @@ func settingOf(c config.Channel) (s channel.Setting) {
 	if c.Presence {
 		s.Presence = int(c.PresenceMembers)
 	}
+	s.Sealed = c.Encryption == "required"
 	for _, way := range channel.SlowReaders {
 		if c.SlowReader == way.String() {
 			s.SlowReader = way

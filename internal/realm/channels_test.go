@@ -34,6 +34,22 @@ func TestSettingsAreTheTenantsOwn(t *testing.T) {
 	}
 }
 
+// Encryption is asked for where the first entry says so, by the tenant that says it, and nowhere else.
+func TestEncryptionIsAskedForWhereTheTenantSaysSo(t *testing.T) {
+	s, problems := newWorld(t).build(withChannels(`[{match: "room:open", encryption: optional}, {match: "room:*", encryption: required}, {match: "hall:*", presence: true}]`))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	for name, want := range map[string]bool{"room:1": true, "room:open": false, "hall:1": false, "news": false} {
+		if got := s.Tenant(tenant.MustParse("acme")).Channels.Of(channel.MustParse(name)).Sealed; got != want {
+			t.Errorf("%s of acme: got %v, want %v", name, got, want)
+		}
+		if s.Tenant(tenant.MustParse("globex")).Channels.Of(channel.MustParse(name)).Sealed {
+			t.Errorf("%s of globex: encryption is asked for by another tenant's file", name)
+		}
+	}
+}
+
 func TestASettingThatNeverCountsIsAWarning(t *testing.T) {
 	s, problems := newWorld(t).build(withChannels(`[{match: "room:**", history: {messages: 1}}, {match: "room:*:vip", history: {messages: 2}}]`))
 	if s == nil || len(problems) != 1 || problems[0].Severity != config.Warning || problems[0].Line != 9 || !strings.Contains(problems[0].String(), `channels[0], "room:**"`) {

@@ -7,7 +7,7 @@ import (
 
 // publish answers when the engine has the message.
 func (s *Session) publish(r *wire.Request) {
-	receipt, fault := s.member.Publish(s.host.context, r.Channel, hub.Publication{Data: r.Data, Binary: r.Binary, Key: r.Key})
+	receipt, fault := s.member.Publish(s.host.context, r.Channel, hub.Publication{Data: r.Data, Binary: r.Binary, Sealed: r.Sealed, Key: r.Key})
 	s.reply(&wire.Reply{Verb: r.Verb, ID: r.ID, Channel: r.Channel, Position: receipt.Position, Duplicate: receipt.Duplicate, Fault: fault})
 }
 

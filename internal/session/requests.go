@@ -3,6 +3,7 @@ package session
 import (
 	"time"
 
+	"portcullis/internal/hub"
 	"portcullis/internal/wire"
 )
 
@@ -56,9 +57,6 @@ func (s *Session) serve(r wire.Request, fault *wire.Fault) bool {
 		}
 		return !s.Ending()
 	}
-	if fault == nil && r.Wants != "" {
-		fault = &wire.Fault{Code: wire.NotAvailable, Message: r.Wants + " is not available on this channel"}
-	}
 	if fault != nil {
 		s.answer(&r, fault)
 		return !s.Ending()
@@ -71,7 +69,7 @@ func (s *Session) serve(r wire.Request, fault *wire.Fault) bool {
 func (s *Session) do(r *wire.Request, now time.Time) {
 	switch r.Verb {
 	case wire.Echo:
-		s.answer(r, s.member.Echo(r.Channel))
+		s.answer(r, s.member.Echo(r.Channel, hub.Publication{Data: r.Data, Sealed: r.Sealed}))
 	case wire.Publish:
 		s.publish(r)
 	case wire.Subscribe:
@@ -100,7 +98,7 @@ func (s *Session) unsubscribe(r *wire.Request) {
 
 // answer gives the request its ok, or its error.
 func (s *Session) answer(r *wire.Request, fault *wire.Fault) {
-	s.reply(&wire.Reply{Verb: r.Verb, ID: r.ID, Channel: r.Channel, Data: r.Data, Opcode: r.Opcode, Fault: fault})
+	s.reply(&wire.Reply{Verb: r.Verb, ID: r.ID, Channel: r.Channel, Data: r.Data, Opcode: r.Opcode, Sealed: r.Sealed, Fault: fault})
 }
 
 func (s *Session) reply(r *wire.Reply) {

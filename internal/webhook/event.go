@@ -59,6 +59,8 @@ type (
 		Offset  uint64 `json:"offset,omitempty"`
 		Epoch   string `json:"epoch,omitempty"`
 		Bytes   int    `json:"bytes"`
+
+		Encryption string `json:"encryption,omitempty"`
 	}
 	sender struct {
 		User       string `json:"user"`

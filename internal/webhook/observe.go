@@ -8,6 +8,7 @@ import (
 	"portcullis/internal/hub"
 	"portcullis/internal/message"
 	"portcullis/internal/session"
+	"portcullis/internal/wire/json"
 )
 
 // Sessions hears sessions for the hooks, and hands everything on.
@@ -65,8 +66,12 @@ func (h *Hooks) peopled(ref channel.Ref, kind Kind) {
 // Published implements [hub.Follower].
 func (h *Hooks) Published(m message.Message) {
 	h.happened(m.Channel.Tenant, MessagePublished, m.Channel.Name, func() event {
+		encryption := ""
+		if m.Sealed {
+			encryption = json.Encryption
+		}
 		return event{subject: m.Channel.Name.String(), at: m.Time, payload: &payload{m.Data, m.Binary}, data: published{
-			Channel: m.Channel.Name.String(), From: sender(m.From), Offset: m.Position.Offset, Epoch: m.Position.Epoch, Bytes: len(m.Data),
+			Channel: m.Channel.Name.String(), From: sender(m.From), Offset: m.Position.Offset, Epoch: m.Position.Epoch, Bytes: len(m.Data), Encryption: encryption,
 		}}
 	})
 }

@@ -7,29 +7,30 @@ type Code string
 
 // The codes that exist. Their statuses and meanings stand in [Codes].
 const (
-	BadRequest        Code = "bad_request"
-	BadHandshake      Code = "bad_handshake"
-	UnknownType       Code = "unknown_type"
-	BadChannel        Code = "bad_channel"
-	Unauthorized      Code = "unauthorized"
-	TokenExpired      Code = "token_expired"
-	Forbidden         Code = "forbidden"
-	OriginRefused     Code = "origin_refused"
-	TenantSuspended   Code = "tenant_suspended"
-	NotFound          Code = "not_found"
-	NotAvailable      Code = "not_available"
-	MethodNotAllowed  Code = "method_not_allowed"
-	AlreadySubscribed Code = "already_subscribed"
-	NotSubscribed     Code = "not_subscribed"
-	Conflict          Code = "conflict"
-	Unrecoverable     Code = "unrecoverable"
-	TooLarge          Code = "too_large"
-	Misdirected       Code = "misdirected"
-	UpgradeRequired   Code = "upgrade_required"
-	RateLimited       Code = "rate_limited"
-	QuotaExceeded     Code = "quota_exceeded"
-	Internal          Code = "internal"
-	Unavailable       Code = "unavailable"
+	BadRequest         Code = "bad_request"
+	BadHandshake       Code = "bad_handshake"
+	UnknownType        Code = "unknown_type"
+	BadChannel         Code = "bad_channel"
+	Unauthorized       Code = "unauthorized"
+	TokenExpired       Code = "token_expired"
+	Forbidden          Code = "forbidden"
+	OriginRefused      Code = "origin_refused"
+	TenantSuspended    Code = "tenant_suspended"
+	NotFound           Code = "not_found"
+	NotAvailable       Code = "not_available"
+	MethodNotAllowed   Code = "method_not_allowed"
+	AlreadySubscribed  Code = "already_subscribed"
+	NotSubscribed      Code = "not_subscribed"
+	Conflict           Code = "conflict"
+	Unrecoverable      Code = "unrecoverable"
+	TooLarge           Code = "too_large"
+	Misdirected        Code = "misdirected"
+	EncryptionRequired Code = "encryption_required"
+	UpgradeRequired    Code = "upgrade_required"
+	RateLimited        Code = "rate_limited"
+	QuotaExceeded      Code = "quota_exceeded"
+	Internal           Code = "internal"
+	Unavailable        Code = "unavailable"
 )
 
 // Codes is the one table of error codes: what each means, and the HTTP status of a problem that carries it (RFC 9457).
@@ -56,6 +57,7 @@ var Codes = []struct {
 	{Unrecoverable, http.StatusGone, "a strict recovery is not possible"},
 	{TooLarge, http.StatusRequestEntityTooLarge, "the request's body is larger than this path takes"},
 	{Misdirected, http.StatusMisdirectedRequest, "the request's Host is not a name of this listener"},
+	{EncryptionRequired, http.StatusUnprocessableEntity, "the channel takes only what is end-to-end encrypted, and this is not, or not for this tenant and channel"},
 	{UpgradeRequired, http.StatusUpgradeRequired, "this path speaks WebSocket only (RFC 6455)"},
 	{RateLimited, http.StatusTooManyRequests, "too many messages: retry after retry_ms"},
 	{QuotaExceeded, http.StatusTooManyRequests, "a limit of the connection, user or tenant is reached"},

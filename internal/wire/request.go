@@ -32,6 +32,7 @@ type Request struct {
 	Channel string
 	Data    []byte // a JSON text, or any bytes where it is Binary or the dialect is raw; borrowed from the codec's input: whoever keeps it copies it
 	Binary  bool
+	Sealed  bool   // echo, publish: the client says that Data is end-to-end encrypted
 	Opcode  Opcode // how Data came, for a dialect that returns it as it was
 
 	Token string // refresh
@@ -44,8 +45,6 @@ type Request struct {
 	Key       string // publish: of the client's own, so that a repetition is known
 	Limit     int    // history: how many messages; 0 is as many as it is without one
 	Reverse   bool   // history: the newest first
-	// Wants names a field of the request that this gateway does not serve yet; the answer is [NotAvailable].
-	Wants string
 }
 
 // Fault is what is wrong with one request: the answer to it is an error, and the connection stays.
@@ -91,6 +90,7 @@ type Reply struct {
 	Channel   string
 	Data      []byte           // echo: what came
 	Opcode    Opcode           // echo: how it came
+	Sealed    bool             // echo: it came as one that is end-to-end encrypted
 	Time      time.Time        // ping
 	Expires   time.Time        // refresh
 	Position  message.Position // publish: what the message has; subscribe: everything after it comes; history: where the page ends. Zero on channels without history

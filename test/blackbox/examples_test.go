@@ -15,7 +15,7 @@ import (
 func newcomer(t *testing.T) *gateway {
 	t.Helper()
 	return start(t, options{acme: tenantOptions{
-		more: "channels:\n- { match: \"room:*\", history: { messages: 100, ttl: 10m }, presence: true }\n- { match: \"user:*:inbox\", history: { messages: 100 } }\nsubscribe:\n- { channels: [\"user:{user}:inbox\"] }\n",
+		more: "channels:\n- { match: \"room:sealed\", encryption: required }\n- { match: \"room:*\", history: { messages: 100, ttl: 10m }, presence: true }\n- { match: \"user:*:inbox\", history: { messages: 100 } }\nsubscribe:\n- { channels: [\"user:{user}:inbox\"] }\n",
 		rules: `
 - { name: members read and see, allow: [history, presence], channels: ["room:*"], for: { roles: [member] } }
 - { name: services manage, allow: [manage], for: { scopes: ["portcullis:manage"] } }

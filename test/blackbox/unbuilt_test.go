@@ -13,7 +13,6 @@ func TestWhatIsNotAvailable(t *testing.T) {
 	listeners := g.subscribers(t, 1, acme.token("bob", roles("member")), "room:later")
 	tests := []struct{ name, command, request string }{
 		{"an idempotency key", "publish", `{"type":"publish","id":%d,"channel":"room:later","data":1,"idempotency_key":"c1-17"}`},
-		{"encryption", "publish", `{"type":"publish","id":%d,"channel":"room:later","data":"a.b.c.d.e","encryption":"jwe"}`},
 	}
 	for i, tt := range tests {
 		errors := g.mark(t, "portcullis_command_errors_total", "command", tt.command, "code", "not_available")

@@ -89,6 +89,8 @@ func (p *reader) open(t *testing.T) {
 func (p *reader) set(said []uttered) {
 	first, block := said[0].text, fmt.Sprint(said)
 	switch {
+	case strings.Contains(block, `"encryption"`):
+		p.ana.does(`{"type":"subscribe","id":900,"channel":"room:sealed"}`)
 	case strings.Contains(block, `"type":"message"`) && strings.Contains(first, "publish"), strings.Contains(first, "unsubscribe"), strings.Contains(first, "refresh"):
 		p.ana.does(`{"type":"subscribe","id":900,"channel":"room:1"}`)
 	case strings.Contains(first, `"presence"`):
@@ -99,7 +101,7 @@ func (p *reader) set(said []uttered) {
 
 // typed is a line as the reader types it, with what is theirs in the place of the page's.
 func (p *reader) typed(text string) string {
-	return strings.NewReplacer(`"offset":41`, fmt.Sprintf(`"offset":%.0f`, p.end["offset"].(float64)-3), `"offset":42`, fmt.Sprintf(`"offset":%.0f`, p.end["offset"].(float64)-2), `"epoch":"x7"`, fmt.Sprintf(`"epoch":%q`, p.end["epoch"]), "eyJ...", p.narrower).Replace(text)
+	return strings.NewReplacer(`"offset":41`, fmt.Sprintf(`"offset":%.0f`, p.end["offset"].(float64)-3), `"offset":42`, fmt.Sprintf(`"offset":%.0f`, p.end["offset"].(float64)-2), `"epoch":"x7"`, fmt.Sprintf(`"epoch":%q`, p.end["epoch"]), "eyJ...", p.narrower, "eyJhbGciOiJkaXIi...", envelope(headerOf("acme", "room:sealed"))).Replace(text)
 }
 
 // hears waits for what the page says comes. What the page does not speak of may come in between, and what it speaks of later may come earlier: the order of

@@ -62,6 +62,18 @@ func history(t *testing.T, open func(*testing.T) broker.Broker) {
 			t.Errorf("heard %+v and read %+v, want both as they were published", heard, page)
 		}
 	})
+	t.Run("what is sealed stays so", func(t *testing.T) {
+		n := start(t, open(t))
+		n.want(t, refs(room), nil)
+		m := message.Message{Channel: room, Data: []byte(`"a..b.c.d"`), Sealed: true}
+		if _, err := n.Publish(t.Context(), m, broker.Keep{Messages: 1}); err != nil {
+			t.Fatal(err)
+		}
+		page, _, _ := n.Since(t.Context(), room, message.Position{}, 1)
+		if heard := n.expect(t, room, string(m.Data)); !heard[0].Sealed || len(page) != 1 || !page[0].Sealed || !bytes.Equal(page[0].Data, m.Data) {
+			t.Errorf("heard %+v and read %+v, want both as they were published", heard, page)
+		}
+	})
 	t.Run("trimmed by age", func(t *testing.T) {
 		n := start(t, open(t))
 		keep := broker.Keep{Messages: 10, Age: 500 * time.Millisecond}

@@ -31,7 +31,7 @@ func once(t *testing.T, open func(*testing.T) broker.Broker) {
 		n := start(t, open(t))
 		n.want(t, refs(room), nil)
 		n.publish(t, room, `"a"`, keep)
-		for name, m := range map[string]message.Message{"other data": {Data: []byte(`"b"`)}, "the same bytes, that are no text": {Data: []byte(`"a"`), Binary: true}} {
+		for name, m := range map[string]message.Message{"other data": {Data: []byte(`"b"`)}, "the same bytes, that are no text": {Data: []byte(`"a"`), Binary: true}, "the same text, that is sealed": {Data: []byte(`"a"`), Sealed: true}} {
 			m.Channel = room
 			if r, err := n.Publish(t.Context(), m, keep); !errors.Is(err, broker.ErrConflict) || r != (broker.Receipt{}) {
 				t.Errorf("%s: got %+v, %v; want ErrConflict", name, r, err)
@@ -39,6 +39,20 @@ func once(t *testing.T, open func(*testing.T) broker.Broker) {
 		}
 		n.publish(t, room, `"c"`, other)
 		n.expect(t, room, `"a"`, `"c"`)
+	})
+	t.Run("a sealed publication that is repeated", func(t *testing.T) {
+		n := start(t, open(t))
+		for _, want := range []bool{false, true} {
+			if r, err := n.Publish(t.Context(), message.Message{Channel: room, Data: []byte(`"a"`), Sealed: true}, keep); err != nil || r.Duplicate != want {
+				t.Errorf("got %+v, %v; want duplicate %v", r, err, want)
+			}
+		}
+		for name, m := range map[string]message.Message{"not sealed": {Data: []byte(`"a"`)}, "bytes": {Data: []byte(`"a"`), Binary: true}} {
+			m.Channel = room
+			if r, err := n.Publish(t.Context(), m, keep); !errors.Is(err, broker.ErrConflict) {
+				t.Errorf("%s: got %+v, %v; want ErrConflict", name, r, err)
+			}
+		}
 	})
 	t.Run("after a purge it is known still", func(t *testing.T) {
 		n := start(t, open(t))

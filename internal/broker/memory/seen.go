@@ -39,6 +39,9 @@ func (e *engine) print(m *message.Message) uint64 {
 	if m.Binary {
 		print = ^print
 	}
+	if m.Sealed {
+		print ^= 1 // never what it is without
+	}
 	return print
 }
 

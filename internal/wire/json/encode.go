@@ -9,6 +9,9 @@ import (
 	"portcullis/internal/wire"
 )
 
+// encryption follows data that is sealed.
+const encryption = `,"encryption":"` + Encryption + `"`
+
 // AppendMessage implements [wire.Dialect].
 func (Dialect) AppendMessage(dst []byte, m *message.Message) []byte {
 	dst, payload := wire.BeginFrame(dst)
@@ -36,7 +39,11 @@ func appendBody(dst []byte, m *message.Message) []byte {
 		dst = base64.StdEncoding.AppendEncode(append(dst, `},"base64":"`...), m.Data)
 		return append(dst, '"')
 	}
-	return append(append(dst, `},"data":`...), m.Data...)
+	dst = append(append(dst, `},"data":`...), m.Data...)
+	if m.Sealed {
+		dst = append(dst, encryption...)
+	}
+	return dst
 }
 
 // AppendNotice implements [wire.Dialect].
@@ -185,6 +192,9 @@ func appendOK(dst []byte, r *wire.Reply) []byte {
 	switch r.Verb {
 	case wire.Echo:
 		dst = append(append(dst, `,"data":`...), r.Data...)
+		if r.Sealed {
+			dst = append(dst, encryption...)
+		}
 	case wire.Ping:
 		dst = appendInt(dst, `,"time":`, r.Time.UnixMilli())
 	case wire.Refresh:

@@ -9,16 +9,19 @@ import (
 	"portcullis/internal/wire"
 )
 
+// Encryption is what stands beside data that is end-to-end encrypted: it is a JWE (RFC 7516).
+const Encryption = "jwe"
+
 // MaxKey is how many bytes an idempotency key may have.
 const MaxKey = 64
 
 // payload reads what echo and publish carry.
 func (f *fields) payload(r *wire.Request) *wire.Fault {
 	r.Data, r.Opcode = f[fData], wire.Text
+	if fault := f.encryption(r); fault != nil {
+		return fault
+	}
 	if r.Verb == wire.Publish {
-		if f[fEncryption] != nil {
-			r.Wants = names[fEncryption]
-		}
 		if fault := f.key(r); fault != nil {
 			return fault
 		}
@@ -29,6 +32,18 @@ func (f *fields) payload(r *wire.Request) *wire.Fault {
 	if r.Data == nil {
 		return bad(string(r.Verb) + " needs data: any JSON value, null too")
 	}
+	return nil
+}
+
+// encryption reads what the client says of the payload. Whether that is true is the hub's to ask, behind the rights.
+func (f *fields) encryption(r *wire.Request) *wire.Fault {
+	if f[fEncryption] == nil {
+		return nil
+	}
+	if text, ok := unquote(f[fEncryption]); !ok || text != Encryption {
+		return bad("encryption " + cut(string(f[fEncryption]), 64) + ` is not known; send "` + Encryption + `" beside data that is one, or leave it out`)
+	}
+	r.Sealed = true
 	return nil
 }
 

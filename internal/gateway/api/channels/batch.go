@@ -108,7 +108,7 @@ func (c *Channels) item(ctx context.Context, who *door.Caller, text []byte) resu
 	if err := fits(who, text); err != nil {
 		return failed(err)
 	}
-	members, err := api.Object(text, `an entry is no message such as {"channel":"room:1","data":{"text":"hi"}}`, "channel", "data", "base64", "idempotency_key")
+	members, err := api.Object(text, `an entry is no message such as {"channel":"room:1","data":{"text":"hi"}}`, "channel", "data", "base64", "encryption", "idempotency_key")
 	if err != nil {
 		return failed(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"portcullis/internal/gateway/door"
 	"portcullis/internal/hub"
 	"portcullis/internal/message"
+	wire "portcullis/internal/wire/json"
 )
 
 // sender is who said something.
@@ -29,6 +30,8 @@ type kept struct {
 	From     sender `json:"from"`
 	Data     raw    `json:"data,omitempty"`
 	Base64   []byte `json:"base64,omitzero"`
+
+	Encryption string `json:"encryption,omitempty"`
 }
 
 // past is a page of what was said. Offset and Epoch are where it ends, and Next is the cursor of what comes behind it.
@@ -130,6 +133,9 @@ func pastOf(channel string, read *hub.Read) past {
 			one.Base64 = append([]byte{}, m.Data...)
 		} else {
 			one.Data = m.Data
+		}
+		if m.Sealed {
+			one.Encryption = wire.Encryption
 		}
 		p.Messages = append(p.Messages, one)
 	}

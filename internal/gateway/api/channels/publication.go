@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"strconv"
 
 	"portcullis/internal/gateway/api"
@@ -19,6 +20,19 @@ type raw = json.RawMessage
 
 // publication reads what is to be said from the members of an object.
 func publication(members map[string]raw) (hub.Publication, error) {
+	p, err := payload(members)
+	if said, there := members["encryption"]; there && err == nil {
+		var name *string
+		if json.Unmarshal(said, &name) != nil || name == nil || *name != wire.Encryption {
+			return p, api.Unreadable(fmt.Sprintf("encryption %.64s is not known; send %q beside data that is one, or leave it out", said, wire.Encryption))
+		}
+		p.Sealed = true
+	}
+	return p, err
+}
+
+// payload reads what is said itself.
+func payload(members map[string]raw) (hub.Publication, error) {
 	data, isText := members["data"]
 	encoded, isBytes := members["base64"]
 	switch {

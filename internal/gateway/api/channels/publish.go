@@ -41,7 +41,7 @@ func (c *Channels) publish(w http.ResponseWriter, r *http.Request, who *door.Cal
 	if err := weighed(who, 1, len(body)); err != nil {
 		return err
 	}
-	members, err := api.Object(body, publishUsage, "data", "base64")
+	members, err := api.Object(body, publishUsage, "data", "base64", "encryption")
 	if err != nil {
 		return err
 	}
