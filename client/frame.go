@@ -40,6 +40,8 @@ type frame struct {
 	Count     int          `json:"count"`
 	Told      bool         `json:"told"`
 	Expires   int64        `json:"expires"`
+
+	Encryption string `json:"encryption"`
 }
 
 // wireMember is a member of a channel as the gateway tells it.
@@ -52,7 +54,7 @@ type wireMember struct {
 // message reads what the frame says of a publication.
 func (f *frame) message(channel, epoch string) Message {
 	return Message{
-		Channel: channel, From: f.From, Time: time.UnixMilli(f.Time), Data: f.Data, Binary: f.Base64,
+		Channel: channel, From: f.From, Time: time.UnixMilli(f.Time), Data: f.Data, Binary: f.Base64, Encryption: f.Encryption,
 		Position: Position{Offset: f.Offset, Epoch: epoch},
 	}
 }
@@ -104,6 +106,9 @@ type Message struct {
 	Time    time.Time // when the gateway accepted it
 	Data    json.RawMessage
 	Binary  []byte // instead of Data, where bytes were published
+	// Encryption is "jwe" where Data is end-to-end encrypted, as it is for [Sealed], and empty where it is not. The gateway vouches for the form, and that it is
+	// for this channel; only whoever holds the key can say more.
+	Encryption string
 	// Position is where the message stands in a channel that keeps history, and what a subscription can continue from. Of a [Conn] it has no
 	// epoch: each message's is that of the subscription.
 	Position

@@ -18,7 +18,7 @@ import (
 
 const issuerURL = "https://id.acme.example"
 
-// startNode runs a whole gateway. Channels of room keep enough for every test, those of brief next to nothing, those of bare nothing; those of bulk, fresh and
+// startNode runs a whole gateway. Channels of room keep enough for every test, those of brief next to nothing, those of bare nothing, those of vault only what is encrypted; those of bulk, fresh and
 // last keep what a connection may have waiting, and differ in what becomes of slow readers. Everybody is subscribed to room:chosen without asking.
 func startNode(t *testing.T) (address string, issuer *authtest.Issuer) {
 	t.Helper()
@@ -46,10 +46,11 @@ admin: {address: "127.0.0.1:0"}
 tenants:
   - id: acme
     issuers: [{issuer: "`+issuerURL+`", audience: portcullis, jwks_file: "`+keys+`"}]
-    rules: [{name: all, allow: [subscribe, publish, history, presence, echo], channels: ["room:*", "brief:*", "bare:*", "bulk:*", "fresh:*", "last:*"]}]
+    rules: [{name: all, allow: [subscribe, publish, history, presence, echo], channels: ["room:*", "vault:*", "brief:*", "bare:*", "bulk:*", "fresh:*", "last:*"]}]
     subscribe: [{channels: ["room:chosen"]}]
     channels:
       - {match: "room:*", presence: true, history: {messages: 10000, ttl: 1h}}
+      - {match: "vault:*", encryption: required, history: {messages: 10, ttl: 1h}}
       - {match: "brief:*", history: {messages: 3, ttl: 1h}}
       - {match: "bulk:*", history: {messages: 1000, ttl: 1h}}
       - {match: "fresh:*", history: {messages: 1000, ttl: 1h}, slow_reader: drop_oldest}

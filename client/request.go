@@ -25,10 +25,16 @@ type request struct {
 	Limit     int       `json:"limit,omitempty"`
 	Reverse   bool      `json:"reverse,omitempty"`
 	Token     string    `json:"token,omitempty"`
+
+	Encryption string `json:"encryption,omitempty"`
 }
 
 // Binary is data for Publish that goes as bytes: it arrives in [Message].Binary.
 type Binary []byte
+
+// Sealed is data for Publish and Echo that is end-to-end encrypted: a JWE in its compact form (RFC 7516) for that channel. It arrives in [Message].Data as a
+// JSON string, with "jwe" as [Message].Encryption.
+type Sealed string
 
 // publication is a request to publish data.
 func publication(channel string, data any) (request, error) {
@@ -37,12 +43,20 @@ func publication(channel string, data any) (request, error) {
 		r.Base64 = append([]byte{}, b...)
 		return r, nil
 	}
+	return r, r.carry(data)
+}
+
+// carry gives a request its data.
+func (r *request) carry(data any) error {
 	text, err := encode(data)
 	if err != nil {
-		return r, fmt.Errorf("encode the data: %w", err)
+		return fmt.Errorf("encode the data: %w", err)
+	}
+	if _, ok := data.(Sealed); ok {
+		r.Encryption = "jwe"
 	}
 	r.Data = text
-	return r, nil
+	return nil
 }
 
 // call is a request that waits for its one answer.
@@ -53,13 +67,13 @@ type call struct {
 }
 
 // Echo sends data to a channel and returns what comes back, to this client alone: the same JSON value. Data is anything that encoding/json can
-// write; a json.RawMessage goes as it is.
+// write; a json.RawMessage goes as it is, and [Sealed] as what is end-to-end encrypted.
 func (c *Conn) Echo(ctx context.Context, channel string, data any) (json.RawMessage, error) {
-	text, err := encode(data)
-	if err != nil {
-		return nil, fmt.Errorf("encode the data: %w", err)
+	r := request{Type: "echo", Channel: channel}
+	if err := r.carry(data); err != nil {
+		return nil, err
 	}
-	f, err := c.ask(ctx, request{Type: "echo", Channel: channel, Data: text})
+	f, err := c.ask(ctx, r)
 	return f.Data, err
 }
 
