@@ -1,0 +1,221 @@
+import { CloseError, ClosedError, lost, ProtocolError, RequestError } from "./errors.js";
+import { Alarm, sleep } from "./time.js";
+import { bytes, type Frame, greeting, type Request, spell, subprotocol, type Welcome } from "./wire.js";
+
+/** What is used of a WebSocket: that of browsers, of Node.js from 22 on, and of npm's ws. */
+export interface WebSocketLike {
+  /** The subprotocol that the server chose. */
+  readonly protocol: string;
+  /** 3 once it is closed. */
+  readonly readyState: number;
+  /** The handshake came through. */
+  onopen: ((event: any) => void) | null;
+  /** A message came, in `event.data`. */
+  onmessage: ((event: any) => void) | null;
+  /** Something failed; `event.message` says what, where a script may know. */
+  onerror: ((event: any) => void) | null;
+  /** It ended, with `event.code` and `event.reason`. */
+  onclose: ((event: any) => void) | null;
+  /** Queues a text; it never waits. */
+  send(text: string): void;
+  /** Begins the closing handshake. */
+  close(code?: number): void;
+  /** Ends the connection at once; ws has it. */
+  terminate?(): void;
+}
+
+/** How a WebSocket is made. */
+export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike;
+
+/** Who hears what the gateway says unasked, frame by frame. */
+export interface Listener {
+  /** The welcome came, before anything else. */
+  welcomed(connection: Connection): void;
+  /** A frame that is no answer came; size is its length in characters. */
+  heard(f: Frame, size: number): void;
+}
+
+/** How long the gateway may be silent beyond its pings, which scripts cannot see, before it is asked; and how long it may take for each of two answers. */
+const slack = 10_000;
+const answerBy = 5_000;
+/** How long the end of a connection waits for the gateway's last word. */
+const goodbyeBy = 2_000;
+
+const types = ["message", "ok", "error", "subscribed", "unsubscribed", "gap", "join", "leave", "join_leave", "expiring"];
+
+/** One connection, from the handshake to its end. */
+export class Connection {
+  /** Whether the handshake came through. */
+  opened = false;
+  /** What the gateway said first. It is set before the listener hears of the connection. */
+  welcome!: Welcome;
+  /** Why it ended. The first reason counts. */
+  error: Error | undefined;
+  /** Resolves with the welcome, and rejects with the end where there was none. */
+  readonly met: Promise<void>;
+  /** Resolves with why it ended. */
+  readonly over: Promise<Error>;
+
+  readonly #socket: WebSocketLike;
+  readonly #listener: Listener;
+  readonly #calls = new Map<number, (answer: Frame | undefined) => void>();
+  readonly #silence = new Alarm();
+  #meet!: (error?: Error) => void;
+  #finish!: (error: Error) => void;
+  #closed = false;
+  #lastId = 0;
+  #heardAt = 0;
+  #asked = 0; // pings since then
+
+  constructor(socket: WebSocketLike, listener: Listener) {
+    this.#socket = socket;
+    this.#listener = listener;
+    this.met = new Promise((resolve, reject) => (this.#meet = (error) => (error ? reject(error) : resolve())));
+    this.over = new Promise((resolve) => (this.#finish = resolve));
+    socket.onopen = () => this.#open();
+    socket.onmessage = (event) => this.#hear(event.data);
+    // Where the handshake failed not every runtime says close behind its error.
+    socket.onerror = (event) => {
+      if (!this.opened) this.fail(new CloseError(lost, event?.message || "the handshake failed, and a browser does not say why"));
+    };
+    socket.onclose = (event) => {
+      this.#closed = true;
+      this.fail(ending(event.code, event.reason));
+    };
+  }
+
+  /** Lets the connection end for a reason. Nothing of it is heard any more. */
+  fail(error: Error): void {
+    if (this.error) return;
+    this.error = error;
+    this.#silence.stop();
+    this.#socket.onmessage = null;
+    for (const answered of [...this.#calls.values()]) answered(undefined);
+    this.#calls.clear();
+    this.#meet(error);
+    this.#finish(error);
+  }
+
+  /** Says goodbye and lets go of the socket. Returns when it has closed, after two seconds at the latest. */
+  async release(): Promise<void> {
+    this.fail(new ClosedError());
+    const socket = this.#socket;
+    socket.onopen = socket.onmessage = null;
+    socket.onerror = () => {}; // ws throws an error that nobody hears
+    if (!this.#closed && socket.readyState !== 3) {
+      const patience = new AbortController();
+      socket.onclose = () => {
+        this.#closed = true;
+        patience.abort();
+      };
+      socket.close(1000);
+      await sleep(goodbyeBy, patience.signal);
+      if (!this.#closed) socket.terminate?.();
+    }
+    socket.onclose = null;
+  }
+
+  /**
+   * Sends a request and returns its answer, undefined when the connection ended before; rejects with the signal's reason when that ends before. What it
+   * throws, instead of a promise, means that nothing was sent.
+   */
+  send(r: Request, signal?: AbortSignal): Promise<Frame | undefined> {
+    signal?.throwIfAborted();
+    if (this.error) throw this.error;
+    let answered!: (answer: Frame | undefined) => void;
+    let stop!: () => void;
+    const { id, text } = this.prepare(r, (answer) => answered(answer));
+    const answer = new Promise<Frame | undefined>((resolve, reject) => {
+      answered = (f) => {
+        signal?.removeEventListener("abort", stop);
+        resolve(f);
+      };
+      stop = () => {
+        this.#calls.delete(id);
+        signal!.removeEventListener("abort", stop);
+        reject(signal!.reason);
+      };
+    });
+    signal?.addEventListener("abort", stop);
+    this.transmit(text);
+    return answer;
+  }
+
+  /** Makes a place for the answer of a request, which is heard before anything behind it, and writes the request as text. */
+  prepare(r: Request, answered: (answer: Frame | undefined) => void): { id: number; text: string } {
+    const id = ++this.#lastId;
+    const text = spell(id, r);
+    const most = this.welcome.limits.message_size ?? Infinity;
+    if (text.length * 3 > most) {
+      const size = bytes(text);
+      if (size > most) throw new RequestError("too_large", `the request has ${size} bytes, and message_size of this tenant is ${most}`);
+    }
+    this.#calls.set(id, answered);
+    return { id, text };
+  }
+
+  transmit(text: string): void {
+    this.#socket.send(text);
+  }
+
+  #open(): void {
+    this.opened = true;
+    const { protocol } = this.#socket;
+    if (protocol !== subprotocol) {
+      this.fail(new Error(`the server answered subprotocol "${protocol}", not ${subprotocol}: it is no Portcullis gateway, or something on the way drops headers`));
+    }
+  }
+
+  #hear(text: unknown): void {
+    this.#heardAt = performance.now();
+    this.#asked = 0;
+    let f: Frame;
+    try {
+      f = JSON.parse(text as string) as Frame;
+      if (typeof f.type !== "string") throw new TypeError("a frame without a type");
+    } catch (cause) {
+      return this.fail(new ProtocolError(`the server broke the protocol ${subprotocol}`, { cause }));
+    }
+    if (!this.welcome) return this.#greet(f);
+    if (f.type === "ok" || f.type === "error") {
+      const answered = this.#calls.get(f.id!);
+      this.#calls.delete(f.id!);
+      answered?.(f);
+    } else if (types.includes(f.type)) this.#listener.heard(f, (text as string).length); // others are for newer clients
+  }
+
+  #greet(f: Frame): void {
+    const welcome = greeting(f);
+    if (!welcome) return this.fail(new Error("the server said something else than a welcome first: it is no Portcullis gateway"));
+    this.welcome = welcome;
+    this.#watch();
+    this.#listener.welcomed(this);
+    this.#meet();
+  }
+
+  /** Notices a gateway that is gone without a word. A machine that wakes up finds that time has passed, and what came not read yet: hence two pings. */
+  #watch(): void {
+    if (!this.welcome.pingMs || this.error) return;
+    const left = this.welcome.pingMs + slack - (performance.now() - this.#heardAt);
+    if (left > 0) {
+      this.#silence.set(left, () => this.#watch());
+    } else if (this.#asked < 2) {
+      this.#asked++;
+      this.transmit(this.prepare({ type: "ping" }, () => {}).text);
+      this.#silence.set(answerBy, () => this.#watch());
+    } else {
+      this.fail(new CloseError(lost, `nothing was heard for ${Math.round((performance.now() - this.#heardAt) / 1000)} s`));
+    }
+  }
+}
+
+/** Reads the gateway's reason, {"code":"draining","retry_ms":8000}. Somebody else's stays as it is. */
+function ending(code: number, reason: string): CloseError {
+  try {
+    const said = JSON.parse(reason) as { code?: unknown; retry_ms?: unknown };
+    if (typeof said.code === "string") return new CloseError(code, said.code, Number(said.retry_ms) || 0);
+  } catch {
+    // it is text
+  }
+  return new CloseError(code, reason);
+}

@@ -1,0 +1,63 @@
+import { unlessAborted } from "./bell.js";
+import { RefusedError } from "./errors.js";
+import { subprotocol } from "./wire.js";
+
+/** Returns a token to show. The signal ends after 30 seconds, which bound the whole attempt, and with the client. */
+export type TokenSource = (ask: { signal: AbortSignal }) => Promise<string> | string;
+
+/** How the token is shown: with a ticket that it is changed for, or in the subprotocol. */
+export type Way = "ticket" | "subprotocol";
+
+/** Asks a source for a token. */
+export async function tokenOf(source: TokenSource, signal: AbortSignal): Promise<string> {
+  const token = await unlessAborted(signal, source({ signal }));
+  if (typeof token !== "string" || token === "") throw new TypeError("get a token: token returned none, and must return a string that is not empty");
+  return token;
+}
+
+/** Changes a token for a ticket, which counts once. A refusal is a RefusedError: pages can read it here, and not of a WebSocket. */
+export async function ticketFor(token: string, url: URL, ask: typeof fetch, signal: AbortSignal): Promise<string> {
+  const at = new URL("tickets", url);
+  at.protocol = url.protocol === "wss:" ? "https:" : "http:";
+  // No redirect is followed: it could carry the token to somebody else.
+  const answer = await unlessAborted(
+    signal,
+    ask(at.href, { method: "POST", headers: { Authorization: `Bearer ${token}` }, credentials: "omit", redirect: "manual", cache: "no-store", signal }),
+  );
+  const body = await unlessAborted(signal, answer.text());
+  if (!answer.ok) throw refusal(answer, body);
+  const { ticket } = read(body);
+  if (typeof ticket !== "string") throw new Error(`${at.host} answered without a ticket: it is no Portcullis gateway`);
+  return ticket;
+}
+
+/** Where to connect, and what to offer. */
+export function handshake(way: Way, credential: string, url: URL): { href: string; protocols: string[] } {
+  if (way === "subprotocol") return { href: url.href, protocols: [subprotocol, `bearer.${credential}`] };
+  const to = new URL(url);
+  to.searchParams.set("ticket", credential);
+  return { href: to.href, protocols: [subprotocol] };
+}
+
+/** Reads the answer's problem (RFC 9457), where it has one. */
+function refusal(answer: Response, body: string): RefusedError {
+  const problem = /^application\/problem\+json\b/i.test(answer.headers.get("Content-Type") ?? "") ? read(body) : {};
+  const text = (name: string) => (typeof problem[name] === "string" ? problem[name] : "");
+  return new RefusedError(answer.status, text("code"), text("detail"), text("instance"), retryAfter(answer.headers.get("Retry-After")));
+}
+
+/** Reads seconds, or a date (RFC 9110, section 10.2.3), as milliseconds. */
+function retryAfter(text: string | null): number {
+  if (!text) return 0;
+  const ms = /^\s*\d+\s*$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  return ms > 0 ? ms : 0;
+}
+
+function read(body: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(body);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
