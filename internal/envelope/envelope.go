@@ -27,7 +27,7 @@ const (
 	Escaped   Flaw = "data has escapes; send the JWE as it is, which needs none"
 	Parts     Flaw = "data has not five parts, which a JWE in its compact form has; seal it anew"
 	Header    Flaw = "the first part is not the base64url, without padding, of a JSON object of at most 1024 bytes; seal it anew"
-	Members   Flaw = "the header has not exactly the members alg, enc, kid, tenant, channel and cty, each once and a text without escapes; leave out what else there is"
+	Members   Flaw = "the header has not exactly the members alg, enc, kid, tenant, channel and cty, each once and a text; leave out what else there is"
 	Algorithm Flaw = `the header's alg is not "dir", its enc not "A256GCM" or its cty not "JWS"; seal it with these`
 	Key       Flaw = "the header's kid is not 32 bytes in base64url, which are 43 characters; name the channel's key by its id"
 	Tenant    Flaw = "the header's tenant is not the publisher's; seal it with a key of this tenant"

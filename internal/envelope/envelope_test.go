@@ -45,6 +45,7 @@ var cases = []struct {
 	{"one byte inside", data(head, "", iv, "AA", tag), ""},
 	{"members in another order", envelopeOf(`{"cty":"JWS","channel":"room:1","tenant":"acme","kid":"` + key + `","enc":"A256GCM","alg":"dir"}`), ""},
 	{"white space in the header", envelopeOf(" {\n\t\"alg\" : \"dir\" ,\r" + proper[len(`{"alg":"dir",`):] + " "), ""},
+	{"escapes in the header", envelopeOf(`{"\u0061lg":"d\u0069r","enc":"A256GCM","kid":"` + key + `","tenant":"\u0061cme","channel":"room\u003A1","cty":"JWS"}`), ""},
 	{"a header of 1024 bytes", envelopeOf(proper + strings.Repeat(" ", 1024-len(proper))), ""},
 
 	{"an object", `{"text":"hi"}`, envelope.NoText},
@@ -89,8 +90,16 @@ var cases = []struct {
 	{"the channel twice, the right one last", with(`"channel"`, `"channel":"room:2","channel"`), envelope.Channel},
 	{"the channel twice, the right one first", with(`"cty"`, `"channel":"room:2","cty"`), envelope.Channel},
 	{"a member in capitals", with(`"alg"`, `"Alg"`), envelope.Members},
-	{"a member with an escape", with(`"alg"`, `"\u0061lg"`), envelope.Members},
-	{"a value with an escape", with(`"room:1"`, `"room\u003a1"`), envelope.Members},
+	{"a member twice, once with an escape", with(`,"cty"`, `,"al\u0067":"dir","cty"`), envelope.Members},
+	{"another channel with an escape", with(`"room:1"`, `"room\u003a2"`), envelope.Channel},
+	{"a channel and a character outside ASCII", with(`"room:1"`, `"room:1\u00e9"`), envelope.Channel},
+	{"a channel and half a surrogate pair", with(`"room:1"`, `"room:1\ud83d"`), envelope.Channel},
+	{"a channel and a line break", with(`"room:1"`, `"room:1\n"`), envelope.Channel},
+	{"an escape of no character", with(`"room:1"`, `"room\x3a1"`), envelope.Members},
+	{"an escape with three digits", with(`"room:1"`, `"room\u03a"`), envelope.Members},
+	{"an escape with a sign", with(`"room:1"`, `"room\u+03a1"`), envelope.Members},
+	{"an escape that does not end", envelopeOf(`{"alg":"\u00`), envelope.Members},
+	{"a backslash at the end", envelopeOf(`{"alg":"\`), envelope.Members},
 	{"a value that is a number", with(`"dir"`, `1`), envelope.Members},
 	{"a value that is a list", with(`"room:1"`, `["room:1"]`), envelope.Members},
 	{"a value that is null", with(`"acme"`, `null`), envelope.Members},
@@ -142,11 +151,13 @@ func TestNoByteOfTheFormCanBeAnother(t *testing.T) {
 	}
 }
 
-// What is checked where messages are many costs no memory, however long they are.
+// What is checked where messages are many costs no memory, however long they are and however their header is written.
 func TestACheckAllocatesNothing(t *testing.T) {
-	long := []byte(data(head, "", iv, strings.Repeat("A", 64<<10), tag))
-	if got := testing.AllocsPerRun(100, func() { envelope.Check(long, room) }); got != 0 || envelope.Check(long, room) != "" {
-		t.Errorf("got %v allocations and %q, want 0 and nothing", got, envelope.Check(long, room))
+	for name, header := range map[string]string{"as clients write it": proper, "with escapes": strings.Replace(proper, "room", `r\u006f\u006fm`, 1)} {
+		long := []byte(data(base64url(header), "", iv, strings.Repeat("A", 64<<10), tag))
+		if got := testing.AllocsPerRun(100, func() { envelope.Check(long, room) }); got != 0 || envelope.Check(long, room) != "" {
+			t.Errorf("%s: got %v allocations and %q, want 0 and nothing", name, got, envelope.Check(long, room))
+		}
 	}
 }
 

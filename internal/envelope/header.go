@@ -2,6 +2,8 @@ package envelope
 
 import (
 	"encoding/base64"
+	"strconv"
+	"unicode"
 
 	"portcullis/internal/channel"
 )
@@ -113,21 +115,65 @@ func (h *header) pair() (name, value []byte, ok bool) {
 	return name, value, ok
 }
 
-// string reads a JSON string that has no escapes. None of the values that are right needs one, and so each has one spelling.
+// string reads a JSON string, and puts what its escapes stand for in their place.
 func (h *header) string() (text []byte, ok bool) {
 	if !h.is('"') {
 		return nil, false
 	}
-	for start := h.i; h.i < len(h.text); h.i++ {
-		switch b := h.text[h.i]; {
+	start, end := h.i, h.i
+	for h.i < len(h.text) {
+		b := h.text[h.i]
+		h.i++
+		switch {
 		case b == '"':
-			h.i++
-			return h.text[start : h.i-1], true
-		case b == '\\', b < ' ':
+			return h.text[start:end], true
+		case b < ' ':
 			return nil, false
+		case b == '\\':
+			if b, ok = h.escape(); !ok {
+				return nil, false
+			}
 		}
+		h.text[end] = b
+		end++
 	}
 	return nil, false
+}
+
+// other stands for every character that no name and no right value has.
+const other = 0
+
+// escape reads what follows a backslash (RFC 8259, section 7).
+func (h *header) escape() (b byte, ok bool) {
+	if h.i == len(h.text) {
+		return 0, false
+	}
+	b = h.text[h.i]
+	h.i++
+	switch b {
+	case '"', '\\', '/':
+		return b, true
+	case 'b', 'f', 'n', 'r', 't':
+		return other, true
+	case 'u':
+		return h.hex()
+	}
+	return 0, false
+}
+
+// hex reads the four digits of a character.
+func (h *header) hex() (b byte, ok bool) {
+	if len(h.text)-h.i < 4 {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(h.text[h.i:h.i+4]), 16, 16)
+	if err != nil {
+		return 0, false
+	}
+	if h.i += 4; n > unicode.MaxASCII {
+		return other, true
+	}
+	return byte(n), true
 }
 
 // is steps over a byte where it is the next.
