@@ -24,6 +24,7 @@ type said struct {
 	ID                                            int
 	From                                          struct{ User, Connection string }
 	Data                                          json.RawMessage
+	Encryption                                    string
 	Member                                        member
 	Members                                       []member
 	Count                                         int
@@ -186,6 +187,7 @@ type live struct {
 	recoveries, read, given    int    // continued subscriptions, messages of histories, subscriptions that others chose
 	epoch                      string // of the node's engine
 	reloads                    int
+	sealed, unsealed           int // deliveries of what is encrypted, and publications that a channel did not take because they were not
 	near                       int // subscribers of other tenants on the name of a publication
 }
 
@@ -194,6 +196,9 @@ type publication struct {
 	by       *client
 	name     string
 	accepted bool
+	want     string           // the code that it is answered, without a key
+	members  map[string]any   // of the request: what is said
+	sealed   bool             // it says that it is encrypted
 	alone    bool             // over HTTP
 	at       position         // where the channel keeps it
 	hearers  map[*client]bool // who was subscribed, and whether they stayed since
@@ -227,9 +232,9 @@ func (l *live) take(c *client, s said) error {
 }
 
 func (l *live) message(c *client, s said) error {
-	var n int
-	if err := json.Unmarshal(s.Data, &n); err != nil || n < 0 || n >= len(l.publications) {
-		return fmt.Errorf("%s of %s heard what nobody said: %s", c.user, c.party.id, s.raw)
+	n, err := l.numbered(s.Data, s.Encryption)
+	if err != nil {
+		return fmt.Errorf("%s of %s heard what nobody said: %s: %w", c.user, c.party.id, s.raw, err)
 	}
 	p := l.publications[n]
 	switch h, subscribed := c.hears[s.Channel]; {
@@ -251,6 +256,9 @@ func (l *live) message(c *client, s said) error {
 	c.heard[n] = true
 	delete(c.owed, n)
 	l.deliveries++
+	if p.sealed {
+		l.sealed++
+	}
 	return nil
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // Nothing ever crosses: every message that anybody hears was said in their own tenant, on that channel, by somebody whom a naive reading of the rules lets say it, to somebody whom
-// it lets hear it; what was refused is heard by nobody; a history and a position are the tenant's own and whole, what was chosen for somebody is what their tenant chose for them; and no frame, answer, line or metric names another tenant or its users.
+// it lets hear it; what was refused is heard by nobody; what is encrypted for a channel of one tenant is said on no other; a history and a position are the tenant's own and whole, what was chosen for somebody is what their tenant chose for them; and no frame, answer, line or metric names another tenant or its users.
 func TestNothingEverCrosses(t *testing.T) {
 	worlds, steps := 2, 1200
 	if os.Getenv("PORTCULLIS_LONG") != "" {
@@ -23,8 +23,10 @@ func TestNothingEverCrosses(t *testing.T) {
 		}
 		first, worlds = seed, 1
 	}
-	deliveries, near, recoveries, read, given := 0, 0, 0, 0, 0
-	proves := func() bool { return worlds == 1 || min(deliveries, near, recoveries, read, given) > 0 }
+	deliveries, near, recoveries, read, given, sealed, unsealed := 0, 0, 0, 0, 0, 0, 0
+	proves := func() bool {
+		return worlds == 1 || min(deliveries, near, recoveries, read, given, sealed, unsealed) > 0
+	}
 	// In some worlds nobody may say anything that anybody may hear: such a one alone proves nothing.
 	for i := 0; i < worlds || i < worlds+10 && !proves(); i++ {
 		seed := first + uint64(i)
@@ -37,11 +39,13 @@ func TestNothingEverCrosses(t *testing.T) {
 			}
 			t.Logf("%d steps, %d requests, %d publications, %d deliveries, %d that would have crossed, %d reloads", steps, l.requests, len(l.publications), l.deliveries, l.near, l.reloads)
 			t.Logf("%d continued, %d messages of histories, %d subscriptions chosen by others", l.recoveries, l.read, l.given)
+			t.Logf("%d deliveries of what is encrypted, %d publications refused because they were not", l.sealed, l.unsealed)
+			sealed, unsealed = sealed+l.sealed, unsealed+l.unsealed
 			deliveries, near, recoveries, read, given = deliveries+l.deliveries, near+l.near, recoveries+l.recoveries, read+l.read, given+l.given
 		})
 	}
 	if !t.Failed() && !proves() {
-		t.Error("nobody heard, continued, read or was given anything, or nobody of another tenant was there to hear it: the worlds prove nothing")
+		t.Error("nobody heard, encrypted, continued, read or was given anything, or nobody of another tenant was there to hear it: the worlds prove nothing")
 	}
 }
 

@@ -20,6 +20,8 @@ type stored struct {
 	Offset uint64
 	From   struct{ User, Connection string }
 	Data   json.RawMessage
+
+	Encryption string
 }
 
 // log is what a channel of one tenant keeps.
@@ -116,7 +118,7 @@ func (l *live) entries(c *client, name string, s said, reverse bool, since *posi
 	}
 	for i, m := range s.Messages {
 		p := l.publications[want[i]]
-		if string(m.Data) != fmt.Sprint(want[i]) || m.Offset != p.at.Offset || m.From.User != p.by.user || m.From.Connection != p.from() {
+		if n, err := l.numbered(m.Data, m.Encryption); err != nil || n != want[i] || m.Offset != p.at.Offset || m.From.User != p.by.user || m.From.Connection != p.from() {
 			return bad(fmt.Sprint("entry ", i))
 		}
 	}

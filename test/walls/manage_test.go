@@ -22,11 +22,13 @@ func (l *live) check(c *client) error {
 
 // publishAlone says something over HTTP: the same rules decide, and it is of no connection.
 func (l *live) publishAlone(c *client, name string, n int) error {
-	want, code := http.StatusCreated, c.forbidden("publish", name)
-	if code != "" {
-		want = http.StatusForbidden
+	p := l.publications[n]
+	want, code := map[string]int{"": http.StatusCreated, "forbidden": http.StatusForbidden, "encryption_required": http.StatusUnprocessableEntity, "bad_request": http.StatusBadRequest}[p.want], p.want
+	body, err := json.Marshal(p.members)
+	if err != nil {
+		return err
 	}
-	status, text := l.asks(http.MethodPost, l.Addr(), "/v1/channels/"+url.PathEscape(name)+"/messages", c.token, fmt.Sprintf(`{"data":%d}`, n))
+	status, text := l.asks(http.MethodPost, l.Addr(), "/v1/channels/"+url.PathEscape(name)+"/messages", c.token, string(body))
 	if status != want || !strings.Contains(text, code) {
 		return fmt.Errorf("%s of %s with %v and %v publishes on %s over HTTP: %d %s, want %d", c.user, c.party.id, c.roles, c.grants, name, status, text, want)
 	}

@@ -3,6 +3,7 @@ package walls_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 )
@@ -17,7 +18,7 @@ func (l *live) keyed(c *client, name string) (key, want string) {
 	if _, again := kept.keys[c.user+" "+key]; again {
 		return key, "conflict"
 	}
-	if c.may("publish", name) {
+	if l.publications[len(l.publications)-1].accepted {
 		kept.keys[c.user+" "+key] = len(l.publications) - 1
 	}
 	return key, ""
@@ -57,7 +58,9 @@ func (l *live) batch(c *client) error {
 			return err
 		}
 		p.alone = true
-		messages = append(messages, map[string]any{"channel": name, "data": len(l.publications) - 1})
+		m := maps.Clone(p.members)
+		m["channel"] = name
+		messages = append(messages, m)
 	}
 	body, err := json.Marshal(map[string]any{"messages": messages})
 	if err != nil {
@@ -79,7 +82,7 @@ func (l *live) batch(c *client) error {
 // result looks at what a batch is answered about one publication.
 func (l *live) result(n int, text string) error {
 	p := l.publications[n]
-	if refused := strings.Contains(text, `"code":"forbidden"`); refused == p.accepted {
+	if refused := strings.Contains(text, `"problem":`); refused == p.accepted || !strings.Contains(text, p.want) {
 		return fmt.Errorf("%s of %s with %v and %v publishes on %s in a batch: %s", p.by.user, p.by.party.id, p.by.roles, p.by.grants, p.name, text)
 	}
 	if err := l.take(p.by, said{Type: "ok", raw: text}); err != nil || !p.accepted {

@@ -50,7 +50,7 @@ func (l *live) otherRules(p *party) error {
 	for _, c := range l.of(p) {
 		before[c] = c.chosen()
 	}
-	p.rules, p.picks = l.rules(p), l.choices(p)
+	p.rules, p.picks, p.vaults = l.rules(p), l.choices(p), l.vaults(p)
 	p.rules[1].name = "wide " + l.word() // or by chance they could be the same
 	for c, chosen := range before {
 		c.gain(chosen)

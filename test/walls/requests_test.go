@@ -2,6 +2,7 @@ package walls_test
 
 import (
 	"fmt"
+	"maps"
 )
 
 // verdict compares an answer with what should have been answered; code "" is an ok.
@@ -33,7 +34,14 @@ func (l *live) body(verb, name string) map[string]any {
 
 // says makes a publication, and notes who is there to hear it.
 func (l *live) says(c *client, name string) (*publication, error) {
-	p := &publication{by: c, name: name, accepted: c.forbidden("publish", name) == "", hearers: make(map[*client]bool)}
+	p := &publication{by: c, name: name, want: c.forbidden("publish", name), hearers: make(map[*client]bool)}
+	if form := l.seal(p, len(l.publications)); p.want == "" {
+		p.want = form
+	}
+	if p.want == "encryption_required" {
+		l.unsealed++
+	}
+	p.accepted = p.want == ""
 	for _, other := range l.of(c.party) {
 		if err := l.drain(other); err != nil {
 			return nil, err
@@ -57,12 +65,12 @@ func (l *live) publish(c *client) error {
 	if err != nil {
 		return err
 	}
-	n, want := len(l.publications)-1, c.forbidden("publish", name)
+	n, want := len(l.publications)-1, p.want
 	if p.alone = l.chance.IntN(4) == 0; p.alone {
 		return l.publishAlone(c, name, n)
 	}
 	b := l.body("publish", name)
-	b["data"] = n
+	maps.Copy(b, p.members)
 	if l.chance.IntN(4) == 0 {
 		key, again := l.keyed(c, name)
 		if b["idempotency_key"] = key; want == "" {
@@ -89,11 +97,15 @@ func (l *live) echo(c *client) error {
 	name := l.channel(c.party)
 	b := l.body("echo", name)
 	b["data"] = "an echo"
+	want := c.forbidden("echo", name)
+	if want == "" && c.party.seals(name) {
+		want = "encryption_required"
+	}
 	s, err := l.request(c, b)
 	if err != nil {
 		return err
 	}
-	return verdict(c, "echo on "+name, s, c.forbidden("echo", name))
+	return verdict(c, "echo on "+name, s, want)
 }
 
 func (l *live) subscribe(c *client) error {

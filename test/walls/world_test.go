@@ -22,6 +22,7 @@ type party struct {
 	rules  []rule
 	picks  []rule   // whom it subscribes to what; they have no actions
 	keeps  []string // patterns of channels with history
+	vaults []string // those of them, or anything, that take only what is encrypted
 	marks  []string // texts that are this tenant's alone, and must reach nobody else
 
 	connections map[string]string // that there ever were, and whose
@@ -69,6 +70,7 @@ func newWorld(seed uint64) *world {
 		p.users = append(slices.Concat(shared, w.strange), w.newUser(p), w.newUser(p))
 		p.rules, p.picks = w.rules(p), w.choices(p)
 		p.keeps = some(w, []string{"room:**", "user:**", "team:*:news", "t:**", "ops:*", "a", "*:ana"})
+		p.vaults = w.vaults(p)
 		w.parties = append(w.parties, p)
 	}
 	return w

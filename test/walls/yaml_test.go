@@ -2,6 +2,7 @@ package walls_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -17,9 +18,9 @@ func (w *world) yaml(t *testing.T) string {
 		}
 		fmt.Fprintf(&b, "  - id: %s\n    issuers: [{issuer: %q, audience: portcullis, jwks_file: %q}]\n    channels:\n", p.id, p.issuer.URL, p.keys)
 		for _, pattern := range p.keeps {
-			fmt.Fprintf(&b, "      - {match: %q, history: {messages: 1000, ttl: 1h}, presence: true}\n", pattern)
+			fmt.Fprintf(&b, "      - {match: %q, history: {messages: 1000, ttl: 1h}, presence: true%s}\n", pattern, p.encryption(pattern))
 		}
-		b.WriteString("      - {match: \"**\", presence: true}\n")
+		fmt.Fprintf(&b, "      - {match: %q, presence: true%s}\n", anything, p.encryption(anything))
 		b.WriteString("    limits: {connections_per_second: unlimited, connections_per_user: unlimited, messages_per_second: unlimited, messages_per_second_per_user: unlimited, " +
 			"messages_per_second_per_connection: unlimited, bytes_per_second: unlimited, bytes_per_second_per_connection: unlimited}\n")
 		if len(p.picks) > 0 {
@@ -42,6 +43,14 @@ func (w *world) yaml(t *testing.T) string {
 		}
 	}
 	return b.String()
+}
+
+// encryption is what the setting of a pattern asks for.
+func (p *party) encryption(pattern string) string {
+	if slices.Contains(p.vaults, pattern) {
+		return ", encryption: required"
+	}
+	return ""
 }
 
 func list(texts []string) string { return `["` + strings.Join(texts, `", "`) + `"]` }
