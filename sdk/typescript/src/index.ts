@@ -12,6 +12,7 @@ export type { Feed, FeedOptions, Patience } from "./feed.js";
 export type { Gap } from "./gap.js";
 export type { HistoryOptions } from "./history.js";
 export type { Anew, ComingOrGoing, Presence, PresenceEvent, Untold } from "./presence.js";
-export { type Published, sealed, Sealed } from "./publish.js";
+export type { Published } from "./publish.js";
+export { sealed, Sealed } from "./sealed.js";
 export type { Connected, Connecting, Ended, State, Waiting } from "./state.js";
 export type { Chosen, Limits, Member, Message, Position, Sender, Welcome } from "./wire.js";

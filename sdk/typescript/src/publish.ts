@@ -1,6 +1,7 @@
 import { bounded } from "./bell.js";
 import type { Connection } from "./connection.js";
 import { UncertainError } from "./errors.js";
+import { Sealed } from "./sealed.js";
 import { shortPause, sleep, stopwatch } from "./time.js";
 import { base64, fault, type Frame, json, type Position, type Request } from "./wire.js";
 
@@ -10,19 +11,6 @@ export interface Published {
   position?: Position;
   /** An attempt before this one had come through, and its answer had not. */
   duplicate: boolean;
-}
-
-/** A text that is encrypted end to end. It is made by {@link sealed}. */
-export class Sealed {
-  constructor(
-    /** JWE in its compact form. */
-    readonly text: string,
-  ) {}
-}
-
-/** Has publish send a text as what it is: encrypted end to end, which the gateway relays and cannot read. */
-export function sealed(text: string): Sealed {
-  return new Sealed(text);
 }
 
 /** How long a publication is repeated, in milliseconds: less than the five minutes for which the gateway knows its key. */
