@@ -144,5 +144,7 @@ func (p *printer) write(m client.Message) error {
 		Time    time.Time       `json:"time"`
 		Data    json.RawMessage `json:"data"`
 		Lost    int             `json:"lost,omitempty"`
-	}{m.Channel, m.From, m.Time, m.Data, m.Lost})
+
+		Encryption string `json:"encryption,omitempty"`
+	}{m.Channel, m.From, m.Time, m.Data, m.Lost, m.Encryption})
 }

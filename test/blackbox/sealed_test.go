@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
 
 // sealing is what a tenant asks for in its vaults; elsewhere messages may be encrypted.
@@ -310,6 +311,44 @@ func TestAWebhookOfAnEncryptedChannel(t *testing.T) {
 	for i, want := range []entry{{"channel": "room:sealed", "encryption": "jwe", "data": text}, {"channel": "room:1", "encryption": nil, "data": "hi"}} {
 		if got := entry(events[i]["data"].(map[string]any)); len(events) != 2 || !got.has(want) {
 			t.Errorf("got %v of %d, want %v", got, len(events), want)
+		}
+	}
+}
+
+// The mirror has no word for an error, and nothing that is not encrypted to send back.
+func TestTheMirrorOnAnEncryptedChannel(t *testing.T) {
+	t.Parallel()
+	g := start(t, options{acme: tenantOptions{more: "channels: [{ match: \"**\", encryption: required }]\n"}})
+	for _, f := range []frame{text("hello"), text(`"` + envelope(headerOf("acme", "echo")) + `"`), {fin: true, opcode: opBinary, payload: []byte("hello")}} {
+		c := g.dial(t, acme.token("ana", roles("prober")), mirror)
+		if err := c.put(f); err != nil {
+			t.Fatal(err)
+		}
+		if code, reason := c.ended(); code != 4500 {
+			t.Errorf("it ended with %d %s, want 4500", code, reason)
+		}
+	}
+}
+
+// A program that reads what the command prints can tell what is encrypted.
+func TestTheCommandPrintsWhatIsEncrypted(t *testing.T) {
+	t.Parallel()
+	g := start(t, options{acme: vaults})
+	token, sealed := acme.token("ana", roles("member")), envelope(headerOf("acme", "vault:1"))
+	printed := make(chan string, 1)
+	go func() {
+		out, errs, _ := g.run(t, "subscribe", "--url", "ws://"+g.address, "--token", token, "--json", "--count", "1", "vault:1")
+		printed <- out + errs
+	}()
+	for {
+		g.taken(t, g.publication(token, "vault:1", fmt.Sprintf(`{"data":%q,"encryption":"jwe"}`, sealed)))
+		select {
+		case got := <-printed:
+			if !strings.Contains(got, fmt.Sprintf(`"data":%q,"encryption":"jwe"}`, sealed)) {
+				t.Errorf("got %s, want the envelope and what it is", got)
+			}
+			return
+		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
