@@ -352,3 +352,18 @@ func TestTheCommandPrintsWhatIsEncrypted(t *testing.T) {
 		}
 	}
 }
+
+// The doctor's users say what anybody can read, and no real channel hears it: encryption that is asked for everywhere leaves no wall untried.
+func TestTheDoctorWhereEverythingIsEncrypted(t *testing.T) {
+	t.Parallel()
+	everywhere := tenantOptions{more: "channels: [{ match: \"**\", encryption: required }]\n"}
+	e := start(t, options{acme: everywhere, globex: everywhere}).examine(t, `{}`)
+	for _, w := range e.Walls {
+		if w.Verdict != "held" || w.Tried == 0 {
+			t.Errorf("%s: got %s of %d attempts: %v", w.Name, w.Verdict, w.Tried, w.Findings)
+		}
+	}
+	if !e.Held || len(e.Walls) == 0 {
+		t.Errorf("got %+v, want all walls tried, and held", e)
+	}
+}
