@@ -80,9 +80,9 @@ func byRSA(key *rsa.PrivateKey, alg string) func([]byte) []byte {
 func byECDSA(key *ecdsa.PrivateKey) func([]byte) []byte {
 	return func(input []byte) []byte {
 		narrow, wide := sha256.Sum256(input), sha512.Sum384(input)
-		digest, size := narrow[:], 32
-		if key.Curve.Params().BitSize == 384 {
-			digest, size = wide[:], 48
+		digest, size := narrow[:], (key.Curve.Params().BitSize+7)/8
+		if size == 48 {
+			digest = wide[:]
 		}
 		r, s, err := ecdsa.Sign(rand.Reader, key, digest)
 		if err != nil {

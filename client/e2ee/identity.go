@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 )
 
 // Identity is a member's own private keys: one to sign what it says, and one to be given channel keys with. It prints as the id of its public part.
@@ -106,3 +107,6 @@ func (i *Identity) Keys() []JWK {
 
 // Format keeps the private keys out of whatever is printed.
 func (i *Identity) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "identity "+i.signID) }
+
+// LogValue does the same for a logger that would write JSON.
+func (i *Identity) LogValue() slog.Value { return slog.StringValue("identity " + i.signID) }

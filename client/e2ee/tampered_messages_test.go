@@ -38,9 +38,9 @@ func fromBen(name, reason, text string) tamperedRow {
 	return messageRow(name, reason, sealed(text, "ben"))
 }
 
-func (r tamperedRow) after(before ...step) tamperedRow {
-	r.Before = before
-	return r
+func (row tamperedRow) after(before ...step) tamperedRow {
+	row.Before = before
+	return row
 }
 
 func (s step) at(d time.Duration) step {
