@@ -17,8 +17,9 @@ type value []byte
 type object []field
 
 type field struct {
-	name  string
-	value value
+	name   string
+	quoted value // the name as it was written
+	value  value
 }
 
 const maxDepth = 16
@@ -33,10 +34,8 @@ func readObject(text []byte) (object, error) {
 	if v[0] != '{' {
 		return nil, errors.New("it is no JSON object")
 	}
-	if err := v.check(1); err != nil {
-		return nil, err
-	}
-	return v.members(), nil
+	o := v.members()
+	return o, o.check(1)
 }
 
 func (o object) lookup(name string) (value, bool) {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // What is here walks through text that is known to be JSON.
@@ -16,7 +18,7 @@ func (v value) check(depth int) error {
 	case depth > maxDepth:
 		return fmt.Errorf("it is more than %d deep", maxDepth)
 	case v[0] == '"' && !v.whole():
-		return errors.New("it has half a surrogate pair")
+		return errHalf
 	case v[0] == '[':
 		for element := range v.elements() {
 			if err := element.check(depth + 1); err != nil {
@@ -24,24 +26,41 @@ func (v value) check(depth int) error {
 			}
 		}
 	case v[0] == '{':
-		return v.checkMembers(depth)
+		return v.members().check(depth)
 	}
 	return nil
 }
 
-func (v value) checkMembers(depth int) error {
-	names := make(map[string]bool)
-	for quoted := range v.pieces() {
-		if !quoted.name.whole() {
-			return errors.New("it has half a surrogate pair")
+var errHalf = errors.New("it has half a surrogate pair")
+
+func (o object) check(depth int) error {
+	for _, f := range o {
+		if !f.quoted.whole() {
+			return errHalf
 		}
-		name, _ := quoted.name.text()
-		if names[name] {
-			return fmt.Errorf("it has %.64q twice", name)
-		}
-		names[name] = true
-		if err := quoted.value.check(depth + 1); err != nil {
+		if err := f.value.check(depth + 1); err != nil {
 			return err
+		}
+	}
+	return o.once()
+}
+
+// once refuses a name that is there twice.
+func (o object) once() error {
+	if len(o) > 16 { // more than any text of ours has: comparing each with each would be the writer's to choose
+		o = slices.SortedFunc(slices.Values(o), func(a, b field) int { return strings.Compare(a.name, b.name) })
+		for i := 1; i < len(o); i++ {
+			if o[i].name == o[i-1].name {
+				return fmt.Errorf("it has %.64q twice", o[i].name)
+			}
+		}
+		return nil
+	}
+	for i := range o {
+		for j := range i {
+			if o[i].name == o[j].name {
+				return fmt.Errorf("it has %.64q twice", o[i].name)
+			}
 		}
 	}
 	return nil
@@ -51,7 +70,7 @@ func (v value) members() object {
 	o := make(object, 0, 10)
 	for p := range v.pieces() {
 		name, _ := p.name.text()
-		o = append(o, field{name, p.value})
+		o = append(o, field{name, p.name, p.value})
 	}
 	return o
 }
