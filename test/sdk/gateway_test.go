@@ -22,8 +22,8 @@ const issuerURL = "https://id.acme.example"
 // patience is how long a test waits for what must come.
 const patience = 15 * time.Second
 
-// settings are those of every gateway here. Channels of room keep enough for every test, those of brief next to nothing, those of bare nothing; everybody
-// is subscribed to room:chosen without asking.
+// settings are those of every gateway here. Channels of room keep enough for every test, those of brief next to nothing, those of bare nothing, those of
+// sealed what is encrypted; everybody is subscribed to room:chosen without asking.
 const settings = `
 listen: {address: "127.0.0.1:0", plaintext: true}
 admin: {address: "127.0.0.1:0"}
@@ -34,12 +34,13 @@ tenants:
   - id: acme
     issuers: [{issuer: "` + issuerURL + `", audience: portcullis, jwks_file: jwks.json, leeway: 1s}]
     rules:
-      - {name: all, allow: [subscribe, publish, history, presence, echo], channels: ["room:*", "brief:*", "bare:*"]}
+      - {name: all, allow: [subscribe, publish, history, presence, echo], channels: ["room:*", "brief:*", "bare:*", "sealed:*"]}
       - {name: backends manage, allow: [manage], for: {roles: [backend]}}
     subscribe: [{channels: ["room:chosen"]}]
     channels:
       - {match: "room:*", presence: true, history: {messages: 10000, ttl: 1h}}
       - {match: "brief:*", history: {messages: 3, ttl: 1h}}
+      - {match: "sealed:*", encryption: required, history: {messages: 100, ttl: 1h}}
     limits: {messages_per_second: 1000000, messages_per_second_per_user: 1000000, messages_per_second_per_connection: 10000, bytes_per_second_per_connection: unlimited}
 `
 

@@ -76,6 +76,7 @@ func TestTypeScript(t *testing.T) {
 	}{
 		{name: "over the WebSocket of npm's ws", file: "talk.js"},
 		{name: "over the WebSocket of Node.js", file: "talk.js", flags: []string{"--experimental-websocket", "--no-warnings"}},
+		{name: "members of an encrypted room", file: "encrypted.js"},
 		{name: "chaos", file: "chaos.js"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
