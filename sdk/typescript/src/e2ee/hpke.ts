@@ -1,6 +1,6 @@
 // HPKE (RFC 9180), mode_base, one message: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM.
 import { type Bytes, concat, utf8 } from "./bytes.js";
-import { having, hmac, subtle } from "./webcrypto.js";
+import { hmac, newPair, publicKey, subtle } from "./webcrypto.js";
 
 const kem = concat(utf8("KEM"), Uint8Array.of(0x00, 0x20));
 const suite = concat(utf8("HPKE"), Uint8Array.of(0x00, 0x20, 0x00, 0x01, 0x00, 0x02));
@@ -57,7 +57,7 @@ export interface Recipient {
 
 /** The encapsulated key, and the sealed text behind it. */
 export async function wrap(to: Recipient, info: Bytes, plaintext: Bytes): Promise<Bytes> {
-  const ephemeral = (await having("X25519", subtle().generateKey({ name: "X25519" }, false, ["deriveBits"]))) as CryptoKeyPair;
+  const ephemeral = await newPair("X25519", false);
   const enc = new Uint8Array(await subtle().exportKey("raw", ephemeral.publicKey));
   const shared = await sharedSecret(ephemeral.privateKey, to.key, enc, to.raw);
   const { key, iv } = await schedule(shared, info, "encrypt");
@@ -67,8 +67,7 @@ export async function wrap(to: Recipient, info: Bytes, plaintext: Bytes): Promis
 /** Rejects where it was wrapped for another key, with another info, or changed. `mine.key` is the private half. */
 export async function unwrap(mine: Recipient, info: Bytes, wrapped: Bytes): Promise<Bytes> {
   const enc = wrapped.slice(0, encapsulated);
-  const theirs = await having("X25519", subtle().importKey("raw", enc, { name: "X25519" }, true, []));
-  const shared = await sharedSecret(mine.key, theirs, enc, mine.raw);
+  const shared = await sharedSecret(mine.key, await publicKey("X25519", enc), enc, mine.raw);
   const { key, iv } = await schedule(shared, info, "decrypt");
   return new Uint8Array(await subtle().decrypt({ name: "AES-GCM", iv }, key, wrapped.slice(encapsulated)));
 }

@@ -2,7 +2,7 @@ import { type Bytes, decode, utf8 } from "./bytes.js";
 import { refuse, UnsupportedError } from "./errors.js";
 import { exactly, isObject, isText, readObject } from "./json.js";
 import { isPublicJwk, publicJwk, type PublicJwk, type PublicKeys, publicKeys } from "./keys.js";
-import { having, random, subtle } from "./webcrypto.js";
+import { having, newPair, publicKey, random, subtle } from "./webcrypto.js";
 
 /** The two pairs of an identity, as WebCrypto holds them. IndexedDB stores them as they are, and non-extractable ones stay so in it. */
 export interface IdentityPairs {
@@ -31,9 +31,8 @@ export class Identity {
    * Rejects with an UnsupportedError in a browser that lacks Ed25519 or X25519.
    */
   static async generate(options: { readonly extractable?: boolean } = {}): Promise<Identity> {
-    const generate = (algorithm: string, usages: KeyUsage[]) =>
-      having(algorithm, subtle().generateKey({ name: algorithm }, options.extractable ?? false, usages)) as Promise<CryptoKeyPair>;
-    return Identity.from({ sign: await generate("Ed25519", ["sign", "verify"]), agree: await generate("X25519", ["deriveBits"]) });
+    const { extractable = false } = options;
+    return Identity.from({ sign: await newPair("Ed25519", extractable), agree: await newPair("X25519", extractable) });
   }
 
   /** The identity of these pairs. Rejects with an EncryptionError, `form`, for others than an Ed25519 and an X25519 pair. */
@@ -55,13 +54,13 @@ export class Identity {
     if (!exactly<{ sign: JsonWebKey; agree: JsonWebKey }>(identity, { sign: isPrivate("Ed25519"), agree: isPrivate("X25519") })) {
       refuse("form", 'an identity is {"sign": ..., "agree": ...}, an Ed25519 and an X25519 JWK, both private: take what export wrote');
     }
-    const pair = async (crv: PublicJwk["crv"], { x, d }: JsonWebKey, mine: KeyUsage[], others: KeyUsage[]): Promise<CryptoKeyPair> => ({
-      privateKey: await having(crv, importJwk({ ...publicJwk(crv, x as string), d: d as string }, options.extractable ?? false, mine)),
-      publicKey: await having(crv, importJwk(publicJwk(crv, x as string), true, others)),
+    const pair = async (crv: PublicJwk["crv"], { x, d }: JsonWebKey, usage: KeyUsage): Promise<CryptoKeyPair> => ({
+      privateKey: await having(crv, subtle().importKey("jwk", { kty: "OKP", crv, x, d } as JsonWebKey, crv, options.extractable ?? false, [usage])),
+      publicKey: await publicKey(crv, decode(x as string) as Bytes),
     });
     let pairs: IdentityPairs;
     try {
-      pairs = { sign: await pair("Ed25519", identity.sign, ["sign"], ["verify"]), agree: await pair("X25519", identity.agree, ["deriveBits"], []) };
+      pairs = { sign: await pair("Ed25519", identity.sign, "sign"), agree: await pair("X25519", identity.agree, "deriveBits") };
       if (!(await belong(pairs))) throw new Error("the halves of a key are of two keys");
     } catch (cause) {
       if (cause instanceof UnsupportedError) throw cause;
@@ -87,9 +86,6 @@ export class Identity {
 const isPrivate = (crv: PublicJwk["crv"]) => (jwk: unknown) =>
   isObject(jwk) && isPublicJwk(jwk, crv) && isText(jwk.d) && decode(jwk.d, 32) !== undefined;
 
-const importJwk = (jwk: JsonWebKey, extractable: boolean, usages: KeyUsage[]): Promise<CryptoKey> =>
-  subtle().importKey("jwk", jwk, { name: jwk.crv as string }, extractable, usages);
-
 // The point that every public X25519 key is a multiple of (RFC 7748, section 6.1): with it, a private key gives its public one.
 const base = new Uint8Array(32);
 base[0] = 9;
@@ -98,8 +94,7 @@ base[0] = 9;
 async function belong({ sign, agree }: IdentityPairs): Promise<boolean> {
   const probe: Bytes = random(32);
   const signature = await subtle().sign("Ed25519", sign.privateKey, probe);
-  const point = await subtle().importKey("raw", base, { name: "X25519" }, true, []);
-  const derived = new Uint8Array(await subtle().deriveBits({ name: "X25519", public: point }, agree.privateKey, 256));
+  const derived = new Uint8Array(await subtle().deriveBits({ name: "X25519", public: await publicKey("X25519", base) }, agree.privateKey, 256));
   const raw = new Uint8Array(await subtle().exportKey("raw", agree.publicKey));
   return (await subtle().verify("Ed25519", sign.publicKey, signature, probe)) && derived.every((byte, i) => byte === raw[i]);
 }

@@ -6,7 +6,7 @@ import { isPrivateJwk, isPublicJwk, type PublicJwk, type PublicKeys, publicKeys 
 import { type JwkSet, KeySet, named } from "./keyset.js";
 import { leeway, Member } from "./member.js";
 import { verifyAssertion } from "./signature.js";
-import { having, subtle } from "./webcrypto.js";
+import { newPair } from "./webcrypto.js";
 
 const limit = 16_384; // characters
 const longestLife = 366 * 86_400; // s
@@ -55,7 +55,7 @@ export class Issuer {
    * `expired`.
    */
   async verify(assertion: string): Promise<Member> {
-    const jws = assertion.length <= limit ? readJws(assertion) : undefined;
+    const jws = isText(assertion) && assertion.length <= limit ? readJws(assertion) : undefined;
     const claims = jws && readObject(jws.payload);
     if (!jws || !claims) refuse("assertion", `this is no JWT of at most ${limit} characters: pass the assertion as the backend gave it`);
     // All that is cheap comes before the keys: nobody's text makes this client ask the issuer for nothing.
@@ -103,7 +103,7 @@ async function membersKeys(claim: unknown): Promise<PublicKeys> {
 
 /** Nothing can be wrapped to such a key (RFC 9180, section 7.1.4): one member with it would stop every generation. */
 async function refuseLowOrder({ recipient }: PublicKeys): Promise<void> {
-  const probe = (await having("X25519", subtle().generateKey({ name: "X25519" }, false, ["deriveBits"]))) as CryptoKeyPair;
+  const probe = await newPair("X25519", false);
   try {
     await sharedSecret(probe.privateKey, recipient.key, recipient.raw, recipient.raw);
   } catch (cause) {

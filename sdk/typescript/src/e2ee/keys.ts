@@ -1,6 +1,6 @@
 import { type Bytes, decode, encode, utf8 } from "./bytes.js";
 import type { Recipient } from "./hpke.js";
-import { having, sha256, subtle } from "./webcrypto.js";
+import { publicKey, sha256 } from "./webcrypto.js";
 
 /** A public key (RFC 8037). */
 export interface PublicJwk {
@@ -28,12 +28,11 @@ export const thumbprint = async ({ crv, x }: PublicJwk): Promise<string> => enco
 
 export async function publicKeys(sign: PublicJwk, agree: PublicJwk): Promise<PublicKeys> {
   const raw = decode(agree.x) as Bytes;
-  const signRaw = decode(sign.x) as Bytes;
   return {
     sign: await thumbprint(sign),
     to: await thumbprint(agree),
-    verifier: await having("Ed25519", subtle().importKey("raw", signRaw, "Ed25519", true, ["verify"])),
-    recipient: { key: await having("X25519", subtle().importKey("raw", raw, "X25519", true, [])), raw },
+    verifier: await publicKey("Ed25519", decode(sign.x) as Bytes),
+    recipient: { key: await publicKey("X25519", raw), raw },
   };
 }
 

@@ -18,6 +18,14 @@ export async function having<T>(algorithm: string, work: Promise<T>): Promise<T>
   }
 }
 
+/** A public key on one of the two curves. */
+export const publicKey = (curve: "Ed25519" | "X25519", raw: Bytes): Promise<CryptoKey> =>
+  having(curve, subtle().importKey("raw", raw, curve, true, curve === "Ed25519" ? ["verify"] : []));
+
+/** A new pair on one of the two curves. */
+export const newPair = (curve: "Ed25519" | "X25519", extractable: boolean): Promise<CryptoKeyPair> =>
+  having(curve, subtle().generateKey(curve, extractable, curve === "Ed25519" ? ["sign", "verify"] : ["deriveBits"]) as Promise<CryptoKeyPair>);
+
 export const random = (length: number): Bytes => crypto.getRandomValues(new Uint8Array(length));
 
 export const sha256 = async (bytes: Bytes): Promise<Bytes> => new Uint8Array(await subtle().digest("SHA-256", bytes));
