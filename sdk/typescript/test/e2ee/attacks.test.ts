@@ -73,9 +73,12 @@ test("a member who forges another", async () => {
 });
 
 test("a member who shows another's public key as theirs", async () => {
-  const { world, room, ben, bytes, inner } = await transparent();
-  const mallory = await world.person("mallory", { keys: [ben.identity.keys[0], (await world.person("x")).identity.keys[1]] });
-  room.add(mallory.member);
+  const { world, ana, ben, cid, bytes, inner } = await transparent();
+  const agree = (await world.person("x")).identity;
+  const mallory = await world.person("mallory", { keys: [ben.identity.keys[0], agree.keys[1]] });
+  const room = world.room(ana, [ana, ben, cid, mallory]);
+  // Ana believes the issuer, and gives mallory the key.
+  await room.accept((await known(world, ana, [ana, ben, { ...mallory, identity: { own: mallory.member.keys } as never }], 1, bytes)).grant);
   // Ben's own words, in an envelope of mallory's, through a gateway that is with mallory.
   await refused(room.open(delivered(await envelope(bytes, await inner(ben)), "mallory")), "sender");
   assert.equal((await room.open(delivered(await envelope(bytes, await inner(ben)), "ben"))).text(), "hi");
@@ -93,6 +96,7 @@ test("a room whose message is carried to another", async () => {
   await refused(room.open(delivered(await envelope(bytes, await inner(ben, { channel: "room:2" })), "ben")), "channel");
   await refused(room.open(delivered(await envelope(bytes, await inner(ben, { tenant: "umbrella" })), "ben")), "tenant");
   await refused(room.open(delivered(await envelope(bytes, await inner(ben, { key: await keyId(new Uint8Array(32)) })), "ben")), "key");
+  await refused(room.open(delivered(await envelope(bytes, await inner(ben, { tenant: "umbrella" }), { tenant: "umbrella" }), "ben")), "tenant");
   // The whole message, to a room that was given the same key.
   const other = world.room(ana, [ana, ben], { channel: "room:2" });
   await other.accept((await known(world, ana, [ana, ben], 1, bytes, { tenant: "acme", channel: "room:2" })).grant);
@@ -150,6 +154,7 @@ test("a message in another form", async (t) => {
     ["a header of more than 1 KiB", [spell({ ...header, channel: "x".repeat(1024) }), "", iv, ciphertext, tag].join(".")],
     ["JSON inside", await envelope(bytes, "{}")],
     ["no signature inside", await envelope(bytes, (await inner(ben)).replace(/[^.]*$/, ""))],
+    ["a short signature inside", await envelope(bytes, (await inner(ben)).replace(/[^.]*$/, "AAAA"))],
     ["alg none inside", await envelope(bytes, await inner(ben, { alg: "none" }))],
     ["HS256 inside", await envelope(bytes, await inner(ben, { alg: "HS256" }))],
     ["another type inside", await envelope(bytes, await inner(ben, { typ: "portcullis-grant+jws" }))],
@@ -249,6 +254,7 @@ test("a sender who is unknown, or was never given the key", async () => {
   await rooms.ana.accept(second);
   const said = await sealMessage(place, key, { user: "dan", identity: dan.identity, session, counter: 1 }, utf8("x"));
   await refused(rooms.ana.open(delivered(said, "dan")), "sender");
+  await refused(rooms.ana.history().open(delivered(said, "dan")), "sender");
 });
 
 test("a member whose assertion has ended", async () => {
