@@ -38,11 +38,11 @@ export class Issuer {
 
   /** Fetches nothing yet. Throws an EncryptionError, `assertion`, for an address that is not the issuer's alone to answer. */
   constructor(options: IssuerOptions) {
-    this.#options = options;
+    this.#options = { ...options };
     this.#now = options.now ?? Date.now;
     const { keys } = options;
     if (typeof keys === "string" || keys instanceof URL) {
-      const set = new KeySet(new URL(keys), options.fetch ?? globalThis.fetch, this.#now);
+      const set = new KeySet(keys, options.fetch ?? globalThis.fetch, this.#now);
       this.#find = (kid) => set.find(kid);
     } else {
       const set = keys.keys.map((key) => ({ ...key }));

@@ -22,13 +22,11 @@ export class KeySet {
   #asking: Promise<void> | undefined;
 
   constructor(
-    readonly address: URL,
+    readonly address: URL | string,
     readonly fetch: typeof globalThis.fetch,
     readonly now: () => number,
   ) {
-    if (address.protocol !== "https:" && !(address.protocol === "http:" && loopback(address.hostname))) {
-      refuse("assertion", `the key set is at ${address.protocol}//${address.host}, and whoever is on the way could change it: give an https address`);
-    }
+    if (!isSafe(address)) refuse("assertion", `whoever is on the way to ${address} could change the keys: give the issuer's own https address`);
   }
 
   /** The keys with this id. It asks the issuer where it knows none or only old ones, and for an unknown id at most once a minute. */
@@ -37,7 +35,7 @@ export class KeySet {
     const found = fresh ? named(this.#keys, kid) : [];
     const soon = this.now() - this.#asked < (fresh ? pause : retry);
     if (found.length || (soon && fresh)) return found;
-    if (soon && !this.#asking) refuse("assertion", `${this.address.href} did not give the issuer's keys a moment ago: try again in ${retry / 1000} s`);
+    if (soon && !this.#asking) refuse("assertion", `${this.address} did not give the issuer's keys a moment ago: try again in ${retry / 1000} s`);
     this.#asking ??= this.#ask().finally(() => (this.#asking = undefined));
     await this.#asking;
     return named(this.#keys, kid);
@@ -49,10 +47,10 @@ export class KeySet {
     try {
       answer = await this.#answer();
     } catch (cause) {
-      refuse("assertion", `${this.address.href} does not give the issuer's keys: ${(cause as Error).message}; nobody can be verified until it does`, cause);
+      refuse("assertion", `${this.address} does not give the issuer's keys: ${(cause as Error).message}; nobody can be verified until it does`, cause);
     }
     const keys = readObject(answer)?.keys;
-    if (!Array.isArray(keys)) refuse("assertion", `${this.address.href} answers with no JSON Web Key Set: give the issuer's jwks_uri`);
+    if (!Array.isArray(keys)) refuse("assertion", `${this.address} answers with no JSON Web Key Set: give the issuer's jwks_uri`);
     this.#keys = keys.filter(isObject);
     this.#fetched = this.now();
   }
@@ -79,4 +77,14 @@ export class KeySet {
 /** Those of a set that bear this id. */
 export const named = (keys: readonly JsonObject[], kid: string): JsonObject[] => keys.filter((key) => key.kid === kid);
 
-const loopback = (host: string): boolean => host === "localhost" || host === "[::1]" || /^127(\.\d+){3}$/.test(host);
+function isSafe(address: URL | string): boolean {
+  let url: URL;
+  try {
+    url = new URL(address);
+  } catch {
+    return false;
+  }
+  return url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname));
+}
+
+const isLoopback = (host: string): boolean => host === "localhost" || host === "[::1]" || /^127(\.\d+){3}$/.test(host);

@@ -16,7 +16,9 @@ import { type Known, Roster } from "./roster.js";
 import { Turn } from "./turn.js";
 import { random } from "./webcrypto.js";
 
-const nameLimit = 256; // bytes, as the gateway has it
+// Bytes. The gateway's names of channels are no longer, and its users' not either, whatever prefix they have.
+const nameLimit = 255;
+const userLimit = 2048;
 
 /** What a room is made of. */
 export interface RoomOptions {
@@ -54,11 +56,10 @@ export class Room {
 
   /** Throws an EncryptionError, `form`, where a name is empty or too long, or nobody distributes. */
   constructor({ tenant, channel, user, identity, distributors, now = Date.now }: RoomOptions) {
-    for (const [option, value] of Object.entries({ tenant, channel, user, distributors: distributors[0] })) {
-      if (!value || halved(value) || utf8(value).length > nameLimit) {
-        refuse("form", `${option} is ${JSON.stringify(value)}, and must be a text of 1 to ${nameLimit} bytes: give it as the gateway names it`);
-      }
-    }
+    mustName("tenant", tenant, nameLimit);
+    mustName("channel", channel, nameLimit);
+    mustName("user", user, userLimit);
+    mustName("distributors", distributors[0], userLimit);
     this.#place = { tenant, channel };
     this.#identity = identity;
     this.#now = now;
@@ -174,4 +175,9 @@ export class Room {
     if (spent) refuse("expired", `the key of generation ${key.terms.generation} has served its ${spent}: a distributor must generate a new one`);
     return key;
   }
+}
+
+function mustName(option: string, value: string | undefined, limit: number): void {
+  if (value && !halved(value) && utf8(value).length <= limit) return;
+  refuse("form", `${option} is ${JSON.stringify(value)}, and must be a text of 1 to ${limit} bytes: give it as the gateway names it`);
 }

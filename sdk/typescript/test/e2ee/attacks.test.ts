@@ -298,9 +298,10 @@ test("a sender who begins more sessions than anybody remembers", async () => {
 test("a room that would be nobody's is not made", async () => {
   const { world, ana } = await three();
   const make = (options: object) => () => world.room({ ...ana, ...options }, [], options);
-  for (const options of [{ tenant: "" }, { channel: "" }, { user: "" }, { distributors: [] }, { channel: "\ud800" }, { channel: "x".repeat(257) }]) {
+  for (const options of [{ tenant: "" }, { channel: "" }, { user: "" }, { distributors: [] }, { channel: "\ud800" }, { channel: "x".repeat(256) }, { user: "x".repeat(2049) }]) {
     await refused(make(options), "form");
   }
+  make({ tenant: "x".repeat(63), channel: "x".repeat(255), user: "x".repeat(2048) })();
 });
 
 test("what cannot be sealed is refused", async () => {

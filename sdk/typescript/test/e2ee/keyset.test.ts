@@ -132,6 +132,8 @@ const addresses: [address: string, taken: boolean][] = [
   ["http://localhost.example/jwks", false],
   ["http://10.0.0.1/jwks", false],
   ["data:application/json,{}", false],
+  ["/jwks", false],
+  ["", false],
 ];
 
 for (const [address, taken] of addresses) {
