@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"portcullis/client"
@@ -56,6 +57,7 @@ func TestCloseLeavesNoGoroutineBehind(t *testing.T) {
 				k.Close()
 				<-ended
 				<-ended
+				synctest.Wait() // the last statement of a goroutine may still be going on
 				if left := moving(); left != "" {
 					t.Errorf("this was left behind:\n%s", left)
 				}
