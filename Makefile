@@ -29,6 +29,7 @@ docs:
 	mkdir -p bin
 	go -C tools run ./schema > bin/config.schema.json && mv bin/config.schema.json api/config.schema.json
 	go -C tools run ./schema tenant > bin/tenant.schema.json && mv bin/tenant.schema.json api/tenant.schema.json
+	go -C tools run ./bundle
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...

@@ -32,8 +32,11 @@ type rule struct {
 // house is the architecture, from the top to the ground.
 var house = []rule{
 	{path: "cmd/portcullis", floor: 11, libraries: []string{"github.com/spf13/cobra", "golang.org/x/sync/errgroup"}},
-	{path: "internal/dev", floor: 10, family: []string{"internal/dev/house", "internal/dev/story"}},
+	{path: "examples/device", floor: 10},
+	{path: "examples/notifications/backend", floor: 10},
+	{path: "internal/dev", floor: 10, family: []string{"internal/dev/house", "internal/dev/playground", "internal/dev/story"}},
 	{path: "internal/dev/house", floor: 10},
+	{path: "internal/dev/playground", floor: 10},
 	{path: "internal/dev/story", floor: 10},
 	{path: "client", floor: 9, libraries: []string{"github.com/coder/websocket"}, public: true},
 	{path: "client/e2ee", floor: 9, public: true},

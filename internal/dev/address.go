@@ -13,6 +13,7 @@ const (
 	DefaultListen = "127.0.0.1:8080"
 	DefaultTLS    = "127.0.0.1:8443"
 	DefaultAdmin  = "127.0.0.1:8081"
+	DefaultPage   = "127.0.0.1:8082"
 )
 
 // anyPort is where a gateway listens that nobody but its story will look for.
@@ -31,19 +32,20 @@ type address struct {
 	host, port string
 }
 
-// addresses are those of the three listeners.
-type addresses struct{ plain, tls, admin address }
+// addresses are those of the four listeners.
+type addresses struct{ plain, tls, admin, page address }
 
 func newAddresses(o Options) (a addresses, err error) {
 	a = addresses{
 		plain: address{flag: "--listen", text: o.Listen},
 		tls:   address{flag: "--tls", text: o.TLS},
 		admin: address{flag: "--admin", text: o.Admin},
+		page:  address{flag: "--page", text: o.Page},
 	}
 	ports := make(map[string]string)
 	for i, one := range a.all() {
 		if one.text == "" {
-			one.text = [...]string{DefaultListen, DefaultTLS, DefaultAdmin}[i]
+			one.text = [...]string{DefaultListen, DefaultTLS, DefaultAdmin, DefaultPage}[i]
 			if o.Once {
 				one.text = anyPort
 			}
@@ -59,7 +61,7 @@ func newAddresses(o Options) (a addresses, err error) {
 	return a, nil
 }
 
-func (a *addresses) all() []*address { return []*address{&a.plain, &a.tls, &a.admin} }
+func (a *addresses) all() []*address { return []*address{&a.plain, &a.tls, &a.admin, &a.page} }
 
 // split takes an address apart, and only one that nobody else can reach: the keys of dev are made to be played with.
 func (a *address) split() (err error) {

@@ -18,8 +18,9 @@ import (
 type Options struct {
 	// Once ends after the story, with its verdict.
 	Once bool
-	// Listen is for plaintext, TLS for TLS, Admin for administrators; all of them loopback. An empty one is its default, or with Once a free port.
-	Listen, TLS, Admin string
+	// Listen is for plaintext, TLS for TLS, Admin for administrators, Page for a browser; all of them loopback. An empty one is its default, or with Once a
+	// free port.
+	Listen, TLS, Admin, Page string
 
 	Stdout io.Writer
 	Log    *slog.Logger // nil for none; of the story it hears warnings alone
@@ -43,7 +44,12 @@ func run(ctx context.Context, o Options, change tamper) (err error) {
 			return err
 		}
 	}
-	h, err := house.Build(at.tls.text, at.admin.text)
+	p, err := openSite(at)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.close()) }()
+	h, err := house.Build(at.tls.text, at.admin.text, p.origins())
 	defer func() { err = errors.Join(err, h.Remove()) }()
 	if err != nil {
 		return err
@@ -57,7 +63,7 @@ func run(ctx context.Context, o Options, change tamper) (err error) {
 			return err
 		}
 	}
-	g, err := start(ctx, o, at, h, demo)
+	g, err := start(ctx, o, at, h, demo, p.url())
 	if err != nil {
 		return err
 	}
@@ -67,5 +73,6 @@ func run(ctx context.Context, o Options, change tamper) (err error) {
 	if o.Once || ctx.Err() != nil {
 		return verdict
 	}
+	p.serve(g)
 	return errors.Join(verdict, g.serve(ctx, o.Stdout))
 }

@@ -23,6 +23,7 @@ type gateway struct {
 	demo    string // the file of the demo user's token
 	node    *node.Node
 	plain   string // the address of the listener without TLS
+	page    string // the URL of the page to try it on
 	curtain *curtain
 
 	stop  context.CancelCauseFunc
@@ -30,7 +31,7 @@ type gateway struct {
 }
 
 // start runs a node from the files in the house. end must be called.
-func start(ctx context.Context, o Options, at addresses, h *house.House, demo string) (*gateway, error) {
+func start(ctx context.Context, o Options, at addresses, h *house.House, demo, page string) (*gateway, error) {
 	c, problems := config.Load(h.Main)
 	if err := refusal(problems); err != nil {
 		return nil, err
@@ -43,7 +44,7 @@ func start(ctx context.Context, o Options, at addresses, h *house.House, demo st
 	if err != nil {
 		return nil, errors.Join(at.taken(err), curtain.close())
 	}
-	g := &gateway{house: h, demo: demo, plain: plain.Addr().String(), curtain: curtain, ended: make(chan error, 1)}
+	g := &gateway{house: h, demo: demo, plain: plain.Addr().String(), page: page, curtain: curtain, ended: make(chan error, 1)}
 	if err := g.open(ctx, c, plain, o.Build); err != nil {
 		plain.Close() // the node may have done that
 		return nil, errors.Join(at.taken(err), curtain.close())
@@ -117,6 +118,7 @@ func (g *gateway) state() State {
 		URL:       "wss://" + g.node.Addr() + "/v1/ws",
 		PlainURL:  "ws://" + g.plain + "/v1/ws",
 		AdminURL:  "http://" + g.node.AdminAddr(),
+		PageURL:   g.page,
 		TokenFile: g.demo,
 		CAFile:    g.house.CAFile,
 		KeyFile:   g.house.Acme.KeyFile,

@@ -26,10 +26,12 @@ The story, over TLS with the Go client:
 
 // lines are what to paste, where the program is started as name.
 func lines(name string, s State) string {
-	fill := strings.NewReplacer("{program}", name, "{plain}", s.PlainURL, "{admin}", s.AdminURL, "{token}", quote(s.TokenFile),
+	fill := strings.NewReplacer("{program}", name, "{plain}", s.PlainURL, "{page}", s.PageURL, "{admin}", s.AdminURL, "{token}", quote(s.TokenFile),
 		"{door}", quote(filepath.Join(filepath.Dir(s.TokenFile), "door")))
 	return fill.Replace(`
-The gateway runs until Ctrl-C. In another terminal, in this folder, as ana of acme:
+The gateway runs until Ctrl-C. In a browser:  {page}
+
+In another terminal, in this folder, as ana of acme:
 
   {program} echo lab:rtt 'Hello, Secure World!'
   {program} publish room:announcements 'for hosts'       # forbidden

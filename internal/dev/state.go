@@ -20,6 +20,7 @@ type State struct {
 	URL       string `json:"url"`        // wss://, with a certificate that CAFile vouches for
 	PlainURL  string `json:"plain_url"`  // ws://, on loopback
 	AdminURL  string `json:"admin_url"`  // http://
+	PageURL   string `json:"page_url"`   // http://, to try it in a browser
 	TokenFile string `json:"token_file"` // the demo user's token
 	CAFile    string `json:"ca_file"`    // PEM
 	KeyFile   string `json:"key_file"`   // PEM, signs tokens of Issuer for Audience

@@ -29,15 +29,15 @@ type House struct {
 	ca *authority.Authority
 }
 
-// Build furnishes a new folder, into which nobody but the user can look, for a gateway with these addresses. Remove must be called, after an
-// error too.
-func Build(tls, admin string) (h *House, err error) {
+// Build furnishes a new folder, into which nobody but the user can look, for a gateway with these addresses, to which pages of these
+// origins may connect. Remove must be called, after an error too.
+func Build(tls, admin string, origins []string) (h *House, err error) {
 	dir, err := os.MkdirTemp("", "portcullis-dev-") // 0700
 	if err != nil {
 		return nil, fmt.Errorf("make the folder: %w", err)
 	}
 	h = &House{Dir: dir, Main: filepath.Join(dir, "portcullis.yaml")}
-	if err = h.writeConfiguration(tls, admin); err == nil {
+	if err = h.writeConfiguration(tls, admin, origins); err == nil {
 		err = h.issueServer(tls)
 	}
 	if err == nil {
@@ -69,8 +69,8 @@ func (h *House) Write(name string, data []byte) (path string, err error) {
 	return path, os.WriteFile(path, data, 0o600)
 }
 
-func (h *House) writeConfiguration(tls, admin string) error {
-	fill := strings.NewReplacer("LISTEN_ADDRESS", tls, "ADMIN_ADDRESS", admin)
+func (h *House) writeConfiguration(tls, admin string, origins []string) error {
+	fill := strings.NewReplacer("LISTEN_ADDRESS", tls, "ADMIN_ADDRESS", admin, "PAGE_ORIGINS", `"`+strings.Join(origins, `", "`)+`"`)
 	for _, name := range []string{"portcullis.yaml", "tenants/acme.yaml", "tenants/globex.yaml"} {
 		data, err := written.ReadFile("folder/" + name)
 		if err != nil {

@@ -2,6 +2,7 @@ package house
 
 import (
 	"crypto"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 type Team struct {
 	Issuer, Audience string
 	KeyFile          string // PEM, what signs its tokens
+	KeySet           []byte // RFC 7517, what verifies them
 	Authority        *authority.Authority
 
 	id    string
@@ -52,14 +54,13 @@ func (h *House) found(t *Team) (err error) {
 	if err != nil {
 		return err
 	}
-	public, err := jwks.Encode(t.key.Public())
-	if err != nil {
+	if t.KeySet, err = jwks.Encode(t.key.Public()); err != nil {
 		return err
 	}
 	if t.KeyFile, err = h.Write(t.id+"/signing-key.pem", private); err != nil {
 		return err
 	}
-	if _, err = h.Write("tenants/"+t.id+"-jwks.json", public); err != nil {
+	if _, err = h.Write("tenants/"+t.id+"-jwks.json", t.KeySet); err != nil {
 		return err
 	}
 	_, err = h.Write("tenants/"+t.id+"-authority.pem", t.Authority.PEM())
@@ -77,4 +78,11 @@ func (t *Team) Claims(user string, from, to time.Time, roles ...string) map[stri
 // Token returns a signed token with these claims.
 func (t *Team) Token(user string, from, to time.Time, roles ...string) (string, error) {
 	return mint.Token(t.key, "", "at+jwt", t.Claims(user, from, to, roles...))
+}
+
+// Assertion returns what this service says of its user's keys for end-to-end encryption, signed.
+func (t *Team) Assertion(user string, from, to time.Time, keys []json.RawMessage) (string, error) {
+	return mint.Token(t.key, "", "e2ee-key+jwt", map[string]any{
+		"iss": t.Issuer, "sub": user, "tenant": t.id, "iat": from.Unix(), "exp": to.Unix(), "keys": keys,
+	})
 }
