@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
+	closeChromium()
 	for _, err := range contracted.broken {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
