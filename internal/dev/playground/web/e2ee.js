@@ -313,9 +313,7 @@ var KeySet = class {
     this.address = address;
     this.fetch = fetch;
     this.now = now;
-    if (address.protocol !== "https:" && !(address.protocol === "http:" && loopback(address.hostname))) {
-      refuse("assertion", `the key set is at ${address.protocol}//${address.host}, and whoever is on the way could change it: give an https address`);
-    }
+    if (!isSafe(address)) refuse("assertion", `whoever is on the way to ${address} could change the keys: give the issuer's own https address`);
   }
   address;
   fetch;
@@ -330,7 +328,7 @@ var KeySet = class {
     const found = fresh ? named(this.#keys, kid) : [];
     const soon = this.now() - this.#asked < (fresh ? pause : retry);
     if (found.length || soon && fresh) return found;
-    if (soon && !this.#asking) refuse("assertion", `${this.address.href} did not give the issuer's keys a moment ago: try again in ${retry / 1e3} s`);
+    if (soon && !this.#asking) refuse("assertion", `${this.address} did not give the issuer's keys a moment ago: try again in ${retry / 1e3} s`);
     this.#asking ??= this.#ask().finally(() => this.#asking = void 0);
     await this.#asking;
     return named(this.#keys, kid);
@@ -341,10 +339,10 @@ var KeySet = class {
     try {
       answer = await this.#answer();
     } catch (cause) {
-      refuse("assertion", `${this.address.href} does not give the issuer's keys: ${cause.message}; nobody can be verified until it does`, cause);
+      refuse("assertion", `${this.address} does not give the issuer's keys: ${cause.message}; nobody can be verified until it does`, cause);
     }
     const keys = readObject(answer)?.keys;
-    if (!Array.isArray(keys)) refuse("assertion", `${this.address.href} answers with no JSON Web Key Set: give the issuer's jwks_uri`);
+    if (!Array.isArray(keys)) refuse("assertion", `${this.address} answers with no JSON Web Key Set: give the issuer's jwks_uri`);
     this.#keys = keys.filter(isObject);
     this.#fetched = this.now();
   }
@@ -367,7 +365,16 @@ var KeySet = class {
   }
 };
 var named = (keys, kid) => keys.filter((key) => key.kid === kid);
-var loopback = (host) => host === "localhost" || host === "[::1]" || /^127(\.\d+){3}$/.test(host);
+function isSafe(address) {
+  let url;
+  try {
+    url = new URL(address);
+  } catch {
+    return false;
+  }
+  return url.protocol === "https:" || url.protocol === "http:" && isLoopback(url.hostname);
+}
+var isLoopback = (host) => host === "localhost" || host === "[::1]" || /^127(\.\d+){3}$/.test(host);
 
 // ../sdk/typescript/src/e2ee/member.ts
 var leeway = 30;
@@ -434,11 +441,11 @@ var Issuer = class {
   #find;
   /** Fetches nothing yet. Throws an EncryptionError, `assertion`, for an address that is not the issuer's alone to answer. */
   constructor(options) {
-    this.#options = options;
+    this.#options = { ...options };
     this.#now = options.now ?? Date.now;
     const { keys } = options;
     if (typeof keys === "string" || keys instanceof URL) {
-      const set = new KeySet(new URL(keys), options.fetch ?? globalThis.fetch, this.#now);
+      const set = new KeySet(keys, options.fetch ?? globalThis.fetch, this.#now);
       this.#find = (kid) => set.find(kid);
     } else {
       const set = keys.keys.map((key) => ({ ...key }));
@@ -911,7 +918,8 @@ var Turn = class {
 };
 
 // ../sdk/typescript/src/e2ee/room.ts
-var nameLimit = 256;
+var nameLimit = 255;
+var userLimit = 2048;
 var Room = class {
   #place;
   #identity;
@@ -924,11 +932,10 @@ var Room = class {
   #counter = 0;
   /** Throws an EncryptionError, `form`, where a name is empty or too long, or nobody distributes. */
   constructor({ tenant, channel, user, identity, distributors, now = Date.now }) {
-    for (const [option, value] of Object.entries({ tenant, channel, user, distributors: distributors[0] })) {
-      if (!value || halved(value) || utf8(value).length > nameLimit) {
-        refuse("form", `${option} is ${JSON.stringify(value)}, and must be a text of 1 to ${nameLimit} bytes: give it as the gateway names it`);
-      }
-    }
+    mustName("tenant", tenant, nameLimit);
+    mustName("channel", channel, nameLimit);
+    mustName("user", user, userLimit);
+    mustName("distributors", distributors[0], userLimit);
     this.#place = { tenant, channel };
     this.#identity = identity;
     this.#now = now;
@@ -1032,6 +1039,10 @@ var Room = class {
     return key;
   }
 };
+function mustName(option, value, limit5) {
+  if (value && !halved(value) && utf8(value).length <= limit5) return;
+  refuse("form", `${option} is ${JSON.stringify(value)}, and must be a text of 1 to ${limit5} bytes: give it as the gateway names it`);
+}
 export {
   EncryptionError,
   Identity,
