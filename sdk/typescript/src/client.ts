@@ -7,12 +7,12 @@ import type { Feed, FeedOptions, Patience } from "./feed.js";
 import { Feeds } from "./feeds.js";
 import { type HistoryOptions, pages } from "./history.js";
 import type { Presence } from "./presence.js";
-import { type Published, Publisher } from "./publish.js";
+import { carried, type Published, Publisher } from "./publish.js";
 import { Refresher } from "./refresher.js";
 import type { State } from "./state.js";
 import { Pace, Tender } from "./tender.js";
 import { sleep, spread } from "./time.js";
-import { fault, type Frame, json, type Message, type Request } from "./wire.js";
+import { fault, type Frame, type Message, type Request } from "./wire.js";
 
 /**
  * Keeps a connection to a gateway: one that ends is followed by another, as the gateway's advice allows, and the subscriptions continue on it where they were.
@@ -38,7 +38,7 @@ export interface Client {
    * was never sent was not published.
    */
   publish(channel: string, data: unknown, patience?: Patience): Promise<Published>;
-  /** Sends data to a channel and returns what comes back, to this client alone: the same JSON value. */
+  /** Sends data to a channel and returns what comes back, to this client alone: the same JSON value. Data is one, or what {@link sealed} made. */
   echo(channel: string, data: unknown, patience?: Patience): Promise<unknown>;
   /**
    * Reads what a channel keeps, the oldest first unless the options say otherwise, page by page until the caller stops. It needs no feed of the channel. It
@@ -109,7 +109,7 @@ class Keeping implements Client, Listener {
   }
 
   async echo(channel: string, data: unknown, { signal }: Patience = {}): Promise<unknown> {
-    return (await this.#ask({ type: "echo", channel, raw: json(data) }, signal)).data;
+    return (await this.#ask({ type: "echo", channel, ...carried(data) }, signal)).data;
   }
 
   history(channel: string, options: HistoryOptions = {}): AsyncIterable<Message> {

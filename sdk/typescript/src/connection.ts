@@ -90,8 +90,7 @@ export class Connection {
     this.error = error;
     this.#silence.stop();
     this.#socket.onmessage = null;
-    for (const answered of [...this.#calls.values()]) answered(undefined);
-    this.#calls.clear();
+    for (const answered of this.#calls.values()) answered(undefined);
     this.#meet(error);
     this.#finish(error);
   }

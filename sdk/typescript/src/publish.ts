@@ -21,7 +21,7 @@ const keyOld = "no answer came for 4 min, and the gateway may forget that it had
 
 /** One publication, over all its attempts. */
 interface Publishing {
-  request: Request & { channel: string };
+  request: Request;
   /** An attempt went out whose fate is not known. */
   sent: boolean;
   /** Since the first attempt. */
@@ -84,9 +84,8 @@ export class Publisher {
   async #judge(p: Publishing, f: Frame, signal: AbortSignal | undefined): Promise<Frame | undefined> {
     const error = fault(f);
     if (!error) return f;
-    const { channel, idempotency_key: key } = p.request;
-    if (f.code === "not_available" && key !== undefined && !p.sent) {
-      this.#keeps(channel, false);
+    const { idempotency_key: key } = p.request;
+    if (f.code === "not_available" && key !== undefined && !p.sent) { // it keeps no history, perhaps
       p.request.idempotency_key = undefined;
       return undefined;
     }
@@ -109,9 +108,12 @@ export class Publisher {
 }
 
 /** A request to publish data: bytes go as base64. It is written now, and the same in every attempt, whatever becomes of data meanwhile. */
-function publication(channel: string, data: unknown): Request & { channel: string } {
-  const r = { type: "publish", channel };
-  if (data instanceof Uint8Array) return { ...r, base64: base64(data) };
-  if (data instanceof Sealed) return { ...r, raw: json(data.text), encryption: "jwe" };
-  return { ...r, raw: json(data) };
+function publication(channel: string, data: unknown): Request {
+  if (data instanceof Uint8Array) return { type: "publish", channel, base64: base64(data) };
+  return { type: "publish", channel, ...carried(data) };
+}
+
+/** How data that is no bytes travels. */
+export function carried(data: unknown): Pick<Request, "raw" | "encryption"> {
+  return data instanceof Sealed ? { raw: json(data.text), encryption: "jwe" } : { raw: json(data) };
 }
