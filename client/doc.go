@@ -20,6 +20,8 @@
 // says that nobody knows ([ErrUncertain]). [Client.History] reads what is kept, [Client.Presence] who is there. [Client.State] and Config.OnState tell
 // how the connection is doing.
 //
+// What members of a channel encrypt for each other is published as [Sealed], and [Message].Encryption says that it came so. The package client/e2ee seals and opens it.
+//
 // A gateway may subscribe a user to channels by itself, such as their inbox. Config.OnFeed gets a feed of each, which continues as others do: where
 // something was said between two connections the client asks for it, and tells a Gap where it is not stored any more.
 //

@@ -12,7 +12,7 @@ import (
 type IssuerOptions struct {
 	Issuer string // the "iss" of its assertions, to the letter
 	Tenant string // of the members
-	// Prefix stands before the assertion's subject in the names that the gateway gives to users, where the tenant's file has a user_prefix for this issuer.
+	// Prefix stands before the assertion's subject in the names that the gateway gives to users, where the tenant's file has a `prefix` for this issuer.
 	Prefix string
 	// URL is where the issuer publishes its keys (RFC 7517, section 5): https, or http on this machine. They are asked for when they are needed, for 10 seconds at the most, and again
 	// after an hour; an unknown key id asks again at most once a minute.
