@@ -286,8 +286,7 @@ var Connection = class {
     this.error = error;
     this.#silence.stop();
     this.#socket.onmessage = null;
-    for (const answered of [...this.#calls.values()]) answered(void 0);
-    this.#calls.clear();
+    for (const answered of this.#calls.values()) answered(void 0);
     this.#meet(error);
     this.#finish(error);
   }
@@ -898,9 +897,8 @@ var Publisher = class {
   async #judge(p, f, signal) {
     const error = fault(f);
     if (!error) return f;
-    const { channel, idempotency_key: key } = p.request;
+    const { idempotency_key: key } = p.request;
     if (f.code === "not_available" && key !== void 0 && !p.sent) {
-      this.#keeps(channel, false);
       p.request.idempotency_key = void 0;
       return void 0;
     }
@@ -921,10 +919,11 @@ var Publisher = class {
   }
 };
 function publication(channel, data) {
-  const r = { type: "publish", channel };
-  if (data instanceof Uint8Array) return { ...r, base64: base64(data) };
-  if (data instanceof Sealed) return { ...r, raw: json(data.text), encryption: "jwe" };
-  return { ...r, raw: json(data) };
+  if (data instanceof Uint8Array) return { type: "publish", channel, base64: base64(data) };
+  return { type: "publish", channel, ...carried(data) };
+}
+function carried(data) {
+  return data instanceof Sealed ? { raw: json(data.text), encryption: "jwe" } : { raw: json(data) };
 }
 
 // ../sdk/typescript/src/refresher.ts
@@ -1111,7 +1110,7 @@ var Keeping = class {
     return this.#publisher.publish(channel, data, signal);
   }
   async echo(channel, data, { signal } = {}) {
-    return (await this.#ask({ type: "echo", channel, raw: json(data) }, signal)).data;
+    return (await this.#ask({ type: "echo", channel, ...carried(data) }, signal)).data;
   }
   history(channel, options = {}) {
     return pages((r) => this.#ask(r, options.signal), channel, options);
