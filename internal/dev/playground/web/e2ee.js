@@ -434,6 +434,7 @@ function fits(alg, { kty, crv, members }, jwk) {
 
 // ../sdk/typescript/src/e2ee/issuer.ts
 var limit2 = 16384;
+var subjectLimit = 1024;
 var longestLife = 366 * 86400;
 var Issuer = class {
   #options;
@@ -465,7 +466,9 @@ var Issuer = class {
     if (claims.iss !== issuer) refuse("assertion", `the assertion is of another issuer, and only that of ${issuer} counts here`);
     if (claims.tenant !== tenant) refuse("tenant", `the assertion is for another tenant than ${tenant}`);
     const { sub } = claims;
-    if (!isText(sub) || sub === "" || /\p{Cc}/u.test(sub)) refuse("assertion", "sub must be a text without control characters: ask the backend for a new one");
+    if (!isText(sub) || sub === "" || utf8(sub).length > subjectLimit || /\p{Cc}/u.test(sub)) {
+      refuse("assertion", `sub must be a text of 1 to ${subjectLimit} bytes without control characters: ask the backend for a new one`);
+    }
     const expires = life(claims, this.#now() / 1e3);
     if (!await verifyAssertion(await this.#find(kid), jws)) {
       refuse("assertion", "no key of the issuer that is for this algorithm signed it: ask the backend for a new assertion");
@@ -573,8 +576,9 @@ var ChannelKey = class _ChannelKey {
     const cipher = await subtle().importKey("raw", key, "AES-GCM", false, ["encrypt", "decrypt"]);
     return new _ChannelKey(terms, new Set(members.map(({ user, sign }) => person(user, sign))), grant, cipher);
   }
-  has(user, sign) {
-    return this.members.has(person(user, sign));
+  /** Whether it was given to them. */
+  has({ user, keys }) {
+    return this.members.has(person(user, keys.sign));
   }
   /** What was seen live. */
   forget() {
@@ -790,7 +794,7 @@ async function openMessage(place, publication, reading) {
   if (header.user !== user) refuse("sender", `the gateway says ${user ?? "nobody"}, and the signed text names another`);
   const sender = reading.sender(user, header.kid, key);
   if (!await verifyJws(sender.keys.verifier, jws)) refuse("signature", `${user} did not sign it`);
-  if (!reading.isNew(key, header.kid, header.session, header.counter)) refuse("replay", `a message of ${user} was opened before, or is too old to tell`);
+  if (!reading.isNew(key, sender, header.session, header.counter)) refuse("replay", `a message of ${user} was opened before, or is too old to tell`);
   key.serve();
   return { user, plaintext: jws.payload };
 }
@@ -996,12 +1000,11 @@ var Room = class {
   open(message) {
     return this.#open(message, {
       key: (id) => this.#keyring.live(id, this.#now()),
-      sender: (user, sign, key) => {
-        const known = this.#sender(user, sign, key);
-        if (!this.#keyring.newest?.has(user, sign) || this.#roster.removed.has(known)) refuse("sender", `${user} is no member any more`);
-        return known;
-      },
-      isNew: (key, sign, session, counter) => key.seen.take(sign, session, counter)
+      sender: this.#sender,
+      isNew: (key, by, session, counter) => {
+        if (!this.#keyring.newest?.has(by) || this.#roster.removed.has(by)) refuse("sender", `${by.user} is no member any more`);
+        return key.seen.take(by.keys.sign, session, counter);
+      }
     });
   }
   /** A reading of what the channel keeps: of every generation that is held, in any order, each message once. For another reading take another reader. */
@@ -1010,8 +1013,8 @@ var Room = class {
     return new Reader(
       (message) => this.#open(message, {
         key: (id) => this.#keyring.any(id),
-        sender: (user, sign, key) => this.#sender(user, sign, key),
-        isNew: (key, sign, session, counter) => read.take(key.terms.key, sign, session, counter)
+        sender: this.#sender,
+        isNew: (key, by, session, counter) => read.take(key.terms.key, by.keys.sign, session, counter)
       })
     );
   }
@@ -1021,18 +1024,18 @@ var Room = class {
       return new Plaintext(user, plaintext);
     });
   }
-  #sender(user, sign, key) {
+  #sender = (user, sign, key) => {
     const known = this.#roster.find(user, sign);
     if (!known) refuse("sender", `nobody knows ${user} by this key: add the member whom the issuer vouches for`);
-    if (!key.has(user, sign)) refuse("sender", `generation ${key.terms.generation} was not given to ${user}`);
+    if (!key.has(known)) refuse("sender", `generation ${key.terms.generation} was not given to ${user}`);
     if (known.expired(this.#now())) refuse("expired", `the assertion of ${user} has expired: add the member of a new one`);
     return known;
-  }
+  };
   #sealing() {
     const key = this.#keyring.newest;
     if (!key) refuse("key", "the room holds no key yet: accept a grant, or generate one");
-    for (const { user, keys } of this.#roster.removed) {
-      if (key.has(user, keys.sign)) refuse("expired", `${user} was removed and has the newest key: generate a new one`);
+    for (const known of this.#roster.removed) {
+      if (key.has(known)) refuse("expired", `${known.user} was removed and has the newest key: generate a new one`);
     }
     const spent = key.spent(this.#now());
     if (spent) refuse("expired", `the key of generation ${key.terms.generation} has served its ${spent}: a distributor must generate a new one`);

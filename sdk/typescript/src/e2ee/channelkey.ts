@@ -2,6 +2,7 @@ import { type Bytes, encode, utf8 } from "./bytes.js";
 import { hkdf } from "./hpke.js";
 import { person } from "./keys.js";
 import { Seen } from "./replay.js";
+import type { Known } from "./roster.js";
 import { subtle } from "./webcrypto.js";
 
 /** Seconds for which a key seals. */
@@ -53,8 +54,9 @@ export class ChannelKey {
     return new ChannelKey(terms, new Set(members.map(({ user, sign }) => person(user, sign))), grant, cipher);
   }
 
-  has(user: string, sign: string): boolean {
-    return this.members.has(person(user, sign));
+  /** Whether it was given to them. */
+  has({ user, keys }: Known): boolean {
+    return this.members.has(person(user, keys.sign));
   }
 
   /** What was seen live. */

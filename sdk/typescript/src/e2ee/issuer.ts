@@ -1,3 +1,4 @@
+import { utf8 } from "./bytes.js";
 import { EncryptionError, refuse } from "./errors.js";
 import { sharedSecret } from "./hpke.js";
 import { isObject, isText, isWhole, type JsonObject, readObject } from "./json.js";
@@ -9,6 +10,7 @@ import { verifyAssertion } from "./signature.js";
 import { newPair } from "./webcrypto.js";
 
 const limit = 16_384; // characters
+const subjectLimit = 1024; // bytes
 const longestLife = 366 * 86_400; // s
 
 /** Whose word is taken for who somebody is. */
@@ -64,7 +66,9 @@ export class Issuer {
     if (claims.iss !== issuer) refuse("assertion", `the assertion is of another issuer, and only that of ${issuer} counts here`);
     if (claims.tenant !== tenant) refuse("tenant", `the assertion is for another tenant than ${tenant}`);
     const { sub } = claims;
-    if (!isText(sub) || sub === "" || /\p{Cc}/u.test(sub)) refuse("assertion", "sub must be a text without control characters: ask the backend for a new one");
+    if (!isText(sub) || sub === "" || utf8(sub).length > subjectLimit || /\p{Cc}/u.test(sub)) {
+      refuse("assertion", `sub must be a text of 1 to ${subjectLimit} bytes without control characters: ask the backend for a new one`);
+    }
     const expires = life(claims, this.#now() / 1000);
     if (!(await verifyAssertion(await this.#find(kid), jws))) {
       refuse("assertion", "no key of the issuer that is for this algorithm signed it: ask the backend for a new assertion");

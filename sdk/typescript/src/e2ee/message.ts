@@ -50,11 +50,14 @@ export async function sealMessage({ tenant, channel }: Place, key: ChannelKey, b
   return [header, "", encode(iv), encode(sealed.slice(0, -tagLength)), encode(sealed.slice(-tagLength))].join(".");
 }
 
-/** How a reading differs from another: which keys it takes, whom it believes under them, and what it has seen. */
+/** Where a message is opened: what is asked of the room, each with a refusal of its own. */
 export interface Reading {
+  /** The key that counts here. */
   key(id: string): ChannelKey;
+  /** The member who may have said something under this key. */
   sender(user: string, sign: string, key: ChannelKey): Known;
-  isNew(key: ChannelKey, sign: string, session: string, counter: number): boolean;
+  /** Whether the message is new. It is asked last, of what is right in every other way. */
+  isNew(key: ChannelKey, by: Known, session: string, counter: number): boolean;
 }
 
 /** Opens a publication, in the order in which `docs/encryption.md` lists the steps, or throws an EncryptionError. */
@@ -72,7 +75,7 @@ export async function openMessage(place: Place, publication: Publication, readin
   if (header.user !== user) refuse("sender", `the gateway says ${user ?? "nobody"}, and the signed text names another`);
   const sender = reading.sender(user, header.kid, key);
   if (!(await verifyJws(sender.keys.verifier, jws))) refuse("signature", `${user} did not sign it`);
-  if (!reading.isNew(key, header.kid, header.session, header.counter)) refuse("replay", `a message of ${user} was opened before, or is too old to tell`);
+  if (!reading.isNew(key, sender, header.session, header.counter)) refuse("replay", `a message of ${user} was opened before, or is too old to tell`);
   key.serve();
   return { user, plaintext: jws.payload };
 }

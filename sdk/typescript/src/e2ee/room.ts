@@ -128,13 +128,12 @@ export class Room {
   open(message: Publication): Promise<Plaintext> {
     return this.#open(message, {
       key: (id) => this.#keyring.live(id, this.#now()),
-      sender: (user, sign, key) => {
-        const known = this.#sender(user, sign, key);
+      sender: this.#sender,
+      isNew: (key, by, session, counter) => {
         // Under the generation before the newest too: whoever was removed is mute at once.
-        if (!this.#keyring.newest?.has(user, sign) || this.#roster.removed.has(known)) refuse("sender", `${user} is no member any more`);
-        return known;
+        if (!this.#keyring.newest?.has(by) || this.#roster.removed.has(by)) refuse("sender", `${by.user} is no member any more`);
+        return key.seen.take(by.keys.sign, session, counter);
       },
-      isNew: (key, sign, session, counter) => key.seen.take(sign, session, counter),
     });
   }
 
@@ -144,8 +143,8 @@ export class Room {
     return new Reader((message) =>
       this.#open(message, {
         key: (id) => this.#keyring.any(id),
-        sender: (user, sign, key) => this.#sender(user, sign, key),
-        isNew: (key, sign, session, counter) => read.take(key.terms.key, sign, session, counter),
+        sender: this.#sender,
+        isNew: (key, by, session, counter) => read.take(key.terms.key, by.keys.sign, session, counter),
       }),
     );
   }
@@ -157,19 +156,19 @@ export class Room {
     });
   }
 
-  #sender(user: string, sign: string, key: ChannelKey): Known {
+  #sender = (user: string, sign: string, key: ChannelKey): Known => {
     const known = this.#roster.find(user, sign);
     if (!known) refuse("sender", `nobody knows ${user} by this key: add the member whom the issuer vouches for`);
-    if (!key.has(user, sign)) refuse("sender", `generation ${key.terms.generation} was not given to ${user}`);
+    if (!key.has(known)) refuse("sender", `generation ${key.terms.generation} was not given to ${user}`);
     if (known.expired(this.#now())) refuse("expired", `the assertion of ${user} has expired: add the member of a new one`);
     return known;
-  }
+  };
 
   #sealing(): ChannelKey {
     const key = this.#keyring.newest;
     if (!key) refuse("key", "the room holds no key yet: accept a grant, or generate one");
-    for (const { user, keys } of this.#roster.removed) {
-      if (key.has(user, keys.sign)) refuse("expired", `${user} was removed and has the newest key: generate a new one`);
+    for (const known of this.#roster.removed) {
+      if (key.has(known)) refuse("expired", `${known.user} was removed and has the newest key: generate a new one`);
     }
     const spent = key.spent(this.#now());
     if (spent) refuse("expired", `the key of generation ${key.terms.generation} has served its ${spent}: a distributor must generate a new one`);

@@ -52,6 +52,7 @@ test("an assertion that does not say what one must is refused", async (t) => {
     ["no tenant", await say({ tenant: undefined }), "tenant"],
     ["nobody", await say({ sub: undefined }), "assertion"],
     ["an empty name", await say({ sub: "" }), "assertion"],
+    ["a name of 1,025 bytes", await say({ sub: "é".repeat(512) + "x" }), "assertion"],
     ["a name with a line end", await say({ sub: "ben\n" }), "assertion"],
     ["ended 30 s ago", await say({ iat: now - day, exp: now - 30 }), "expired"],
     ["no end", await say({ exp: undefined }), "assertion"],
