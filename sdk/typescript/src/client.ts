@@ -89,6 +89,7 @@ class Keeping implements Client, Listener {
     this.#feeds = new Feeds({
       ...config,
       onFeed: config.onFeed && ((feed) => safely(() => config.onFeed!(feed))),
+      feedOptions: config.feedOptions && ((channel) => safely(() => config.feedOptions!(channel)) ?? {}),
       ended: () => this.#error,
       connected: () => this.#connection !== undefined && !this.#connection.error,
       poke: () => this.#tender?.poke(),
@@ -240,12 +241,13 @@ function adviceOf(error: Error): Advice {
 }
 
 /** Calls what is somebody else's. What it throws is told to nobody here, as in every event handler. */
-function safely(call: () => void): void {
+function safely<T>(call: () => T): T | undefined {
   try {
-    call();
+    return call();
   } catch (error) {
     queueMicrotask(() => {
       throw error;
     });
+    return undefined;
   }
 }

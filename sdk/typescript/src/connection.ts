@@ -1,5 +1,6 @@
 import { CloseError, ClosedError, lost, ProtocolError, RequestError } from "./errors.js";
 import { Alarm, sleep } from "./time.js";
+import { isFrame } from "./shape.js";
 import { bytes, type Frame, greeting, type Request, spell, subprotocol, type Welcome } from "./wire.js";
 
 /** What is used of a WebSocket: that of browsers, of Node.js from 22 on, and of npm's ws. */
@@ -40,6 +41,9 @@ const slack = 10_000;
 const answerBy = 5_000;
 /** How long the end of a connection waits for the gateway's last word. */
 const goodbyeBy = 2_000;
+
+/** The longest text that is taken, in characters; a gateway sends no tenth of it at once. */
+const longestFrame = 8 * 2 ** 20;
 
 const types = ["message", "ok", "error", "subscribed", "unsubscribed", "gap", "join", "leave", "join_leave", "expiring"];
 
@@ -168,19 +172,24 @@ export class Connection {
   #hear(text: unknown): void {
     this.#heardAt = performance.now();
     this.#asked = 0;
-    let f: Frame;
+    // Whatever a gateway says, no error of it leaves this handler: in Node.js it would end the process.
     try {
-      f = JSON.parse(text as string) as Frame;
-      if (typeof f.type !== "string") throw new TypeError("a frame without a type");
+      this.#take(text as string);
     } catch (cause) {
-      return this.fail(new ProtocolError(`the server broke the protocol ${subprotocol}`, { cause }));
+      this.fail(new ProtocolError(`the server broke the protocol ${subprotocol}: ${(cause as Error).message}`, { cause }));
     }
+  }
+
+  #take(text: string): void {
+    if (text.length > longestFrame) throw new TypeError(`a frame of ${text.length} characters, of which ${longestFrame} are the most that are taken`);
+    const f: unknown = JSON.parse(text);
+    if (!isFrame(f)) throw new TypeError("a frame without a member that it must have, or with one of another type");
     if (!this.welcome) return this.#greet(f);
     if (f.type === "ok" || f.type === "error") {
       const answered = this.#calls.get(f.id!);
       this.#calls.delete(f.id!);
       answered?.(f);
-    } else if (types.includes(f.type)) this.#listener.heard(f, (text as string).length); // others are for newer clients
+    } else if (types.includes(f.type)) this.#listener.heard(f, text.length); // others are for newer clients
   }
 
   #greet(f: Frame): void {
@@ -212,7 +221,7 @@ export class Connection {
 function ending(code: number, reason: string): CloseError {
   try {
     const said = JSON.parse(reason) as { code?: unknown; retry_ms?: unknown };
-    if (typeof said.code === "string") return new CloseError(code, said.code, Number(said.retry_ms) || 0);
+    if (typeof said.code === "string") return new CloseError(code, said.code, Math.max(Number(said.retry_ms) || 0, 0));
   } catch {
     // it is text
   }

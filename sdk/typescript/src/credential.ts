@@ -8,6 +8,9 @@ export type TokenSource = (ask: { signal: AbortSignal }) => Promise<string> | st
 /** How the token is shown: with a ticket that it is changed for, or in the subprotocol. */
 export type Way = "ticket" | "subprotocol";
 
+/** How much of an answer is read, in bytes: more than any ticket and any problem has. */
+const mostAnswer = 16_384;
+
 /** Asks a source for a token. */
 export async function tokenOf(source: TokenSource, signal: AbortSignal): Promise<string> {
   const token = await unlessAborted(signal, source({ signal }));
@@ -24,11 +27,26 @@ export async function ticketFor(token: string, url: URL, ask: typeof fetch, sign
     signal,
     ask(at.href, { method: "POST", headers: { Authorization: `Bearer ${token}` }, credentials: "omit", redirect: "manual", cache: "no-store", signal }),
   );
-  const body = await unlessAborted(signal, answer.text());
+  const body = await unlessAborted(signal, beginning(answer));
   if (!answer.ok) throw refusal(answer, body);
   const { ticket } = read(body);
   if (typeof ticket !== "string") throw new Error(`${at.host} answered without a ticket: it is no Portcullis gateway`);
   return ticket;
+}
+
+/** Reads the beginning of an answer. Who asks does not wait for the rest, nor keep it. */
+async function beginning(answer: Response): Promise<string> {
+  const reader = answer.body?.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  for (let size = 0; reader && size < mostAnswer; ) {
+    const { done, value } = await reader.read();
+    if (done) return text;
+    size += value.length;
+    text += decoder.decode(value, { stream: true });
+  }
+  reader?.cancel().catch(() => {});
+  return text;
 }
 
 /** Where to connect, and what to offer. */

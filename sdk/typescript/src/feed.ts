@@ -151,8 +151,8 @@ export class Subscription implements Feed {
   /** Takes what the gateway says of the channel while the feed is live. */
   heard(f: Frame, size: number): void {
     if (f.type === "message") this.#message(f, size);
-    else if (f.type === "gap") this.#gap(f);
-    else if (this.options.onPresence) this.#put({ presence: presenceEvent(f), size: 0 });
+    else if (f.type === "gap") this.#gap(f, size);
+    else if (this.options.onPresence) this.#put({ presence: presenceEvent(f), size });
   }
 
   /** Delivers a message, unless it was delivered before. */
@@ -165,11 +165,11 @@ export class Subscription implements Feed {
   }
 
   /** Moves the feed on to where the gateway does. */
-  #gap(f: Frame): void {
+  #gap(f: Frame, size: number): void {
     const { after = 0, before = 0, epoch = "", reason = "" } = f;
     if (epoch && epoch !== this.at?.epoch) this.at = { offset: 0, epoch };
     if (this.at) this.at = { ...this.at, offset: Math.max(this.at.offset, before - 1) };
-    this.#put({ gap: { after, before, epoch, reason, lost: 0 }, size: 0 });
+    this.#put({ gap: { after, before, epoch, reason, lost: 0 }, size });
   }
 
   #put(e: Entry): void {

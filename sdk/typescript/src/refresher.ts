@@ -20,6 +20,7 @@ export class Refresher {
   readonly #alarm = new Alarm();
   readonly #life = new AbortController();
   #busy = false;
+  #begun = -Infinity; // the last one, by performance.now()
   #over = false; // the session's credential cannot be refreshed
 
   constructor(connection: Connection, source: TokenSource, failed: (error: Error) => void) {
@@ -37,9 +38,13 @@ export class Refresher {
     this.#alarm.set(wait, () => (wait > longestTimer ? this.#plan(expires, least) : this.begin()));
   }
 
+  /** Refreshes now, or where the gateway says so again and again, when the pause is over. */
   begin(): void {
     if (this.#busy || this.#over) return;
+    const rest = this.#begun + again - performance.now();
+    if (rest > 0) return this.#alarm.set(rest, () => this.begin());
     this.#busy = true;
+    this.#begun = performance.now();
     const done = () => (this.#busy = false);
     bounded(attemptBy, "refresh: no token and no answer came within 30 s", this.#life.signal, (signal) => this.#refresh(signal)).then(
       (expires) => (done(), this.#plan(expires, again)),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RequestError, sealed, UncertainError } from "../src/index.js";
-import { settle, Stage, verdict } from "./stage.js";
+import { hello, settle, Stage, verdict } from "./stage.js";
 
 const place = { offset: 45, epoch: "x7" };
 
@@ -143,7 +143,7 @@ for (const [name, away] of [
     await away(stage);
     stage.clock.sleep(1_000);
     stage.clock.grain = 1;
-    for (const s of stage.sockets) if (s.readyState === 0) s.open(), s.say({ type: "welcome", limits: {}, ping_ms: 0 });
+    for (const s of stage.sockets) if (s.readyState === 0) s.open(), s.say({ ...hello, limits: {}, ping_ms: 0 });
     await stage.clock.pass(1_000);
     const next = stage.socket;
     if (next.readyState === 0) await stage.meet();

@@ -20,7 +20,7 @@ test("a gateway that says nothing is asked ten seconds after its ping was due, a
   await stage.client.close();
 });
 
-for (const [name, sound] of [["an answer", { type: "ok", id: 1 }], ["a message", { type: "message", channel: "room:1" }]] as const) {
+for (const [name, sound] of [["an answer", { type: "ok", id: 1 }], ["a message", { type: "message", channel: "room:1", from: { user: "ben" } }]] as const) {
   test(`${name} is a sign of life`, async (t) => {
     const stage = new Stage(t);
     const socket = await stage.meet();

@@ -84,10 +84,10 @@ function unlessAborted(signal, given) {
 }
 
 // ../sdk/typescript/src/address.ts
-function address(text, insecurePlaintext) {
+function address(text2, insecurePlaintext) {
   let url;
   try {
-    url = new URL(text);
+    url = new URL(text2);
   } catch {
     throw new TypeError("url cannot be read: it must be wss://host, or ws://host for a gateway on this machine");
   }
@@ -122,10 +122,10 @@ function check(c) {
 
 // ../sdk/typescript/src/errors.ts
 var RequestError = class extends Error {
-  constructor(code, text, retryMs = 0) {
-    super(`${code}: ${text}`);
+  constructor(code, text2, retryMs = 0) {
+    super(`${code}: ${text2}`);
     this.code = code;
-    this.text = text;
+    this.text = text2;
     this.retryMs = retryMs;
   }
   code;
@@ -203,24 +203,80 @@ var ProtocolError = class extends Error {
   name = "ProtocolError";
 };
 
+// ../sdk/typescript/src/shape.ts
+var integer = Number.isSafeInteger;
+var count = (value) => integer(value) && value >= 0;
+var text = (value) => typeof value === "string";
+var flag = (value) => typeof value === "boolean";
+var list = (one) => (value) => Array.isArray(value) && value.every(one);
+function object(tests, ...needed2) {
+  const all = Object.entries(tests);
+  return (value) => typeof value === "object" && value !== null && needed2.every((name) => Object.hasOwn(value, name)) && all.every(([name, test]) => !Object.hasOwn(value, name) || test(value[name]));
+}
+var place = { channel: text, offset: count, epoch: text };
+var member = object({ user: text, connection: text }, "user");
+var publication = { ...place, base64: text, encryption: text, time: integer, from: member };
+var limits = { message_size: count, subscriptions_per_connection: count, messages_per_second_per_connection: count, bytes_per_second_per_connection: count };
+var frame = object(
+  {
+    ...publication,
+    type: text,
+    id: count,
+    code: text,
+    message: text,
+    retry_ms: count,
+    recovered: flag,
+    duplicate: flag,
+    reason: text,
+    after: count,
+    before: count,
+    messages: list(object(publication, "from")),
+    more: flag,
+    member,
+    members: list(member),
+    count,
+    told: flag,
+    expires: integer,
+    connection: text,
+    tenant: text,
+    user: text,
+    segment: text,
+    node: text,
+    ping_ms: count,
+    limits: object(limits),
+    subscriptions: list(object(place, "channel"))
+  },
+  "type"
+);
+var needed = {
+  welcome: object({}, "connection", "tenant", "user"),
+  error: object({}, "code"),
+  message: object({}, "channel", "from"),
+  join: object({}, "channel", "member"),
+  leave: object({}, "channel", "member")
+};
+function isFrame(value) {
+  return frame(value) && (needed[value.type]?.(value) ?? true);
+}
+
 // ../sdk/typescript/src/wire.ts
 var subprotocol = "portcullis.v1.json";
 function greeting(f) {
   if (f.type !== "welcome") return void 0;
-  const { type: _, ping_ms: pingMs = 0, subscriptions: chosen = [], limits = {}, ...who } = f;
-  return { ...who, pingMs, limits, chosen };
+  const { type: _, ping_ms: pingMs = 0, subscriptions: chosen = [], limits: limits2 = {}, ...who } = f;
+  return { ...who, pingMs, limits: limits2, chosen };
 }
 function spell(id, { type, raw, ...rest }) {
   const head = JSON.stringify({ type, id, ...rest });
   return raw === void 0 ? head : `${head.slice(0, -1)},"data":${raw}}`;
 }
-function bytes(text) {
-  return new TextEncoder().encode(text).length;
+function bytes(text2) {
+  return new TextEncoder().encode(text2).length;
 }
 function json(data) {
-  const text = JSON.stringify(data);
-  if (text === void 0) throw new TypeError(`${typeof data} is no JSON value: publish an object, a list, a string, a number, a boolean, null, or a Uint8Array`);
-  return text;
+  const text2 = JSON.stringify(data);
+  if (text2 === void 0) throw new TypeError(`${typeof data} is no JSON value: publish an object, a list, a string, a number, a boolean, null, or a Uint8Array`);
+  return text2;
 }
 function fault(f) {
   return f.type === "ok" ? void 0 : new RequestError(f.code, f.message, f.retry_ms);
@@ -233,15 +289,16 @@ function message(f, channel, epoch) {
   return m;
 }
 function base64(bytes2) {
-  let text = "";
-  for (let i = 0; i < bytes2.length; i += 4096) text += String.fromCharCode(...bytes2.subarray(i, i + 4096));
-  return btoa(text);
+  let text2 = "";
+  for (let i = 0; i < bytes2.length; i += 4096) text2 += String.fromCharCode(...bytes2.subarray(i, i + 4096));
+  return btoa(text2);
 }
 
 // ../sdk/typescript/src/connection.ts
 var slack = 1e4;
 var answerBy = 5e3;
 var goodbyeBy = 2e3;
+var longestFrame = 8 * 2 ** 20;
 var types = ["message", "ok", "error", "subscribed", "unsubscribed", "gap", "join", "leave", "join_leave", "expiring"];
 var Connection = class {
   /** Whether the handshake came through. */
@@ -318,7 +375,7 @@ var Connection = class {
     if (this.error) throw this.error;
     let answered;
     let stop;
-    const { id, text } = this.prepare(r, (answer2) => answered(answer2));
+    const { id, text: text2 } = this.prepare(r, (answer2) => answered(answer2));
     const answer = new Promise((resolve, reject) => {
       answered = (f) => {
         signal?.removeEventListener("abort", stop);
@@ -331,23 +388,23 @@ var Connection = class {
       };
     });
     signal?.addEventListener("abort", stop);
-    this.transmit(text);
+    this.transmit(text2);
     return answer;
   }
   /** Makes a place for the answer of a request, which is heard before anything behind it, and writes the request as text. */
   prepare(r, answered) {
     const id = ++this.#lastId;
-    const text = spell(id, r);
+    const text2 = spell(id, r);
     const most = this.welcome.limits.message_size ?? Infinity;
-    if (text.length * 3 > most) {
-      const size = bytes(text);
+    if (text2.length * 3 > most) {
+      const size = bytes(text2);
       if (size > most) throw new RequestError("too_large", `the request has ${size} bytes, and message_size of this tenant is ${most}`);
     }
     this.#calls.set(id, answered);
-    return { id, text };
+    return { id, text: text2 };
   }
-  transmit(text) {
-    this.#socket.send(text);
+  transmit(text2) {
+    this.#socket.send(text2);
   }
   #open() {
     this.opened = true;
@@ -356,22 +413,25 @@ var Connection = class {
       this.fail(new Error(`the server answered subprotocol "${protocol}", not ${subprotocol}: it is no Portcullis gateway, or something on the way drops headers`));
     }
   }
-  #hear(text) {
+  #hear(text2) {
     this.#heardAt = performance.now();
     this.#asked = 0;
-    let f;
     try {
-      f = JSON.parse(text);
-      if (typeof f.type !== "string") throw new TypeError("a frame without a type");
+      this.#take(text2);
     } catch (cause) {
-      return this.fail(new ProtocolError(`the server broke the protocol ${subprotocol}`, { cause }));
+      this.fail(new ProtocolError(`the server broke the protocol ${subprotocol}: ${cause.message}`, { cause }));
     }
+  }
+  #take(text2) {
+    if (text2.length > longestFrame) throw new TypeError(`a frame of ${text2.length} characters, of which ${longestFrame} are the most that are taken`);
+    const f = JSON.parse(text2);
+    if (!isFrame(f)) throw new TypeError("a frame without a member that it must have, or with one of another type");
     if (!this.welcome) return this.#greet(f);
     if (f.type === "ok" || f.type === "error") {
       const answered = this.#calls.get(f.id);
       this.#calls.delete(f.id);
       answered?.(f);
-    } else if (types.includes(f.type)) this.#listener.heard(f, text.length);
+    } else if (types.includes(f.type)) this.#listener.heard(f, text2.length);
   }
   #greet(f) {
     const welcome = greeting(f);
@@ -400,13 +460,14 @@ var Connection = class {
 function ending(code, reason) {
   try {
     const said = JSON.parse(reason);
-    if (typeof said.code === "string") return new CloseError(code, said.code, Number(said.retry_ms) || 0);
+    if (typeof said.code === "string") return new CloseError(code, said.code, Math.max(Number(said.retry_ms) || 0, 0));
   } catch {
   }
   return new CloseError(code, reason);
 }
 
 // ../sdk/typescript/src/credential.ts
+var mostAnswer = 16384;
 async function tokenOf(source, signal) {
   const token = await unlessAborted(signal, source({ signal }));
   if (typeof token !== "string" || token === "") throw new TypeError("get a token: token returned none, and must return a string that is not empty");
@@ -419,11 +480,25 @@ async function ticketFor(token, url, ask, signal) {
     signal,
     ask(at.href, { method: "POST", headers: { Authorization: `Bearer ${token}` }, credentials: "omit", redirect: "manual", cache: "no-store", signal })
   );
-  const body = await unlessAborted(signal, answer.text());
+  const body = await unlessAborted(signal, beginning(answer));
   if (!answer.ok) throw refusal(answer, body);
   const { ticket } = read(body);
   if (typeof ticket !== "string") throw new Error(`${at.host} answered without a ticket: it is no Portcullis gateway`);
   return ticket;
+}
+async function beginning(answer) {
+  const reader = answer.body?.getReader();
+  const decoder = new TextDecoder();
+  let text2 = "";
+  for (let size = 0; reader && size < mostAnswer; ) {
+    const { done, value } = await reader.read();
+    if (done) return text2;
+    size += value.length;
+    text2 += decoder.decode(value, { stream: true });
+  }
+  reader?.cancel().catch(() => {
+  });
+  return text2;
 }
 function handshake(way, credential, url) {
   if (way === "subprotocol") return { href: url.href, protocols: [subprotocol, `bearer.${credential}`] };
@@ -433,12 +508,12 @@ function handshake(way, credential, url) {
 }
 function refusal(answer, body) {
   const problem = /^application\/problem\+json\b/i.test(answer.headers.get("Content-Type") ?? "") ? read(body) : {};
-  const text = (name) => typeof problem[name] === "string" ? problem[name] : "";
-  return new RefusedError(answer.status, text("code"), text("detail"), text("instance"), retryAfter(answer.headers.get("Retry-After")));
+  const text2 = (name) => typeof problem[name] === "string" ? problem[name] : "";
+  return new RefusedError(answer.status, text2("code"), text2("detail"), text2("instance"), retryAfter(answer.headers.get("Retry-After")));
 }
-function retryAfter(text) {
-  if (!text) return 0;
-  const ms = /^\s*\d+\s*$/.test(text) ? Number(text) * 1e3 : Date.parse(text) - Date.now();
+function retryAfter(text2) {
+  if (!text2) return 0;
+  const ms = /^\s*\d+\s*$/.test(text2) ? Number(text2) * 1e3 : Date.parse(text2) - Date.now();
   return ms > 0 ? ms : 0;
 }
 function read(body) {
@@ -650,8 +725,8 @@ var Subscription = class {
   /** Takes what the gateway says of the channel while the feed is live. */
   heard(f, size) {
     if (f.type === "message") this.#message(f, size);
-    else if (f.type === "gap") this.#gap(f);
-    else if (this.options.onPresence) this.#put({ presence: presenceEvent(f), size: 0 });
+    else if (f.type === "gap") this.#gap(f, size);
+    else if (this.options.onPresence) this.#put({ presence: presenceEvent(f), size });
   }
   /** Delivers a message, unless it was delivered before. */
   #message(f, size) {
@@ -662,11 +737,11 @@ var Subscription = class {
     this.#put({ message: message(f, this.channel, this.at?.epoch), size });
   }
   /** Moves the feed on to where the gateway does. */
-  #gap(f) {
+  #gap(f, size) {
     const { after = 0, before: before2 = 0, epoch = "", reason = "" } = f;
     if (epoch && epoch !== this.at?.epoch) this.at = { offset: 0, epoch };
     if (this.at) this.at = { ...this.at, offset: Math.max(this.at.offset, before2 - 1) };
-    this.#put({ gap: { after, before: before2, epoch, reason, lost: 0 }, size: 0 });
+    this.#put({ gap: { after, before: before2, epoch, reason, lost: 0 }, size });
   }
   #put(e) {
     this.#queue.put(e);
@@ -858,7 +933,7 @@ var Publisher = class {
     this.#connected = connected;
   }
   async publish(channel, data, signal) {
-    const request = publication(channel, data);
+    const request = publication2(channel, data);
     request.idempotency_key = this.#bare.has(channel) ? void 0 : `${this.#prefix}-${(++this.#number).toString(36)}`;
     const p = { request, sent: false };
     try {
@@ -918,7 +993,7 @@ var Publisher = class {
     }
   }
 };
-function publication(channel, data) {
+function publication2(channel, data) {
   if (data instanceof Uint8Array) return { type: "publish", channel, base64: base64(data) };
   return { type: "publish", channel, ...carried(data) };
 }
@@ -937,6 +1012,8 @@ var Refresher = class {
   #alarm = new Alarm();
   #life = new AbortController();
   #busy = false;
+  #begun = -Infinity;
+  // the last one, by performance.now()
   #over = false;
   // the session's credential cannot be refreshed
   constructor(connection, source, failed) {
@@ -952,9 +1029,13 @@ var Refresher = class {
     const wait = Math.max(left - Math.min(before, left / 4), least);
     this.#alarm.set(wait, () => wait > longestTimer ? this.#plan(expires, least) : this.begin());
   }
+  /** Refreshes now, or where the gateway says so again and again, when the pause is over. */
   begin() {
     if (this.#busy || this.#over) return;
+    const rest = this.#begun + again - performance.now();
+    if (rest > 0) return this.#alarm.set(rest, () => this.begin());
     this.#busy = true;
+    this.#begun = performance.now();
     const done = () => this.#busy = false;
     bounded(attemptBy, "refresh: no token and no answer came within 30 s", this.#life.signal, (signal) => this.#refresh(signal)).then(
       (expires) => (done(), this.#plan(expires, again)),
@@ -1036,16 +1117,16 @@ var Tender = class {
   async #ask(batch) {
     const most = this.#connection.welcome.limits.message_size || Infinity;
     const answers = [];
-    let text = "";
+    let text2 = "";
     for (const f of batch) {
       const one = this.#prepare(f, answers);
-      if (text && one && bytes(text) + 1 + bytes(one) > most) {
-        this.#connection.transmit(text);
-        text = "";
+      if (text2 && one && bytes(text2) + 1 + bytes(one) > most) {
+        this.#connection.transmit(text2);
+        text2 = "";
       }
-      text += text && one ? "\n" + one : one;
+      text2 += text2 && one ? "\n" + one : one;
     }
-    if (text) this.#connection.transmit(text);
+    if (text2) this.#connection.transmit(text2);
     await Promise.all(answers);
   }
   /** Writes a feed's request. One that cannot be written is a feed that ends: no connection would take it. */
@@ -1054,12 +1135,12 @@ var Tender = class {
     let done;
     const answer = new Promise((resolve) => done = resolve);
     try {
-      const { text } = this.#connection.prepare(request, (a) => {
+      const { text: text2 } = this.#connection.prepare(request, (a) => {
         if (a) answered(a);
         done();
       });
       answers.push(answer);
-      return text;
+      return text2;
     } catch (error) {
       this.#feeds.drop(f, error);
       return "";
@@ -1094,6 +1175,7 @@ var Keeping = class {
     this.#feeds = new Feeds({
       ...config,
       onFeed: config.onFeed && ((feed) => safely(() => config.onFeed(feed))),
+      feedOptions: config.feedOptions && ((channel) => safely(() => config.feedOptions(channel)) ?? {}),
       ended: () => this.#error,
       connected: () => this.#connection !== void 0 && !this.#connection.error,
       poke: () => this.#tender?.poke()
@@ -1116,8 +1198,8 @@ var Keeping = class {
     return pages((r) => this.#ask(r, options.signal), channel, options);
   }
   async presence(channel, { signal } = {}) {
-    const { count = 0, members } = await this.#ask({ type: "presence", channel }, signal);
-    return { count, ...members && { members } };
+    const { count: count2 = 0, members } = await this.#ask({ type: "presence", channel }, signal);
+    return { count: count2, ...members && { members } };
   }
   async ping({ signal } = {}) {
     return (await this.#ask({ type: "ping" }, signal)).time;
@@ -1226,11 +1308,12 @@ function adviceOf(error) {
 }
 function safely(call) {
   try {
-    call();
+    return call();
   } catch (error) {
     queueMicrotask(() => {
       throw error;
     });
+    return void 0;
   }
 }
 export {
