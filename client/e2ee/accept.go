@@ -34,13 +34,13 @@ func (r *Room) given(g *grant, now time.Time) error {
 	var m Member
 	found := false
 	for _, user := range r.options.Distributors {
-		if m, found = r.known(person{g.distributor, user}); found {
+		if m, found = r.here(person{g.distributor, user}); found {
 			break
 		}
 	}
 	switch {
 	case !found:
-		return refuse(Distributor, "the grant's key %.64q is none of the distributors %.200s; verify their assertion and add them", g.distributor, r.distributors())
+		return refuse(Distributor, "the grant's key %.64q is none of the distributors %.200s, or that one was removed; verify their assertion and add them", g.distributor, r.distributors())
 	case m.ended(now):
 		return refuse(Expired, "the assertion of distributor %.200q ended at %s; get a new one", m.user, m.ends.UTC().Format(time.RFC3339))
 	case !ed25519.Verify(m.sign, g.input, g.signature):

@@ -2,6 +2,7 @@ package e2ee
 
 import (
 	"crypto/rand"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -31,13 +32,14 @@ func (r *Room) leave(user string) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch {
-	case user == r.options.User:
+	if user == r.options.User {
 		return refuse(Distributor, "a distributor does not remove itself; another one does")
-	case !r.present[user]:
+	}
+	before := len(r.present)
+	maps.DeleteFunc(r.present, func(p person, _ bool) bool { return p.user == user }) // the keys stay known: history is read with them
+	if len(r.present) == before {
 		return refuse(NotMember, "%.200q is no member", user)
 	}
-	delete(r.present, user) // the keys stay known: history is read with them
 	r.removed = true
 	return nil
 }
@@ -99,8 +101,8 @@ func (r *Room) everybody(now time.Time) []Member {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var all []Member
-	for _, m := range r.members {
-		if r.present[m.user] && !m.ended(now) {
+	for who, m := range r.members {
+		if r.present[who] && !m.ended(now) {
 			all = append(all, m)
 		}
 	}

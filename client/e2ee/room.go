@@ -30,7 +30,7 @@ type Room struct {
 
 	mu      sync.Mutex // guards what follows; nothing is encrypted and no signature verified under it
 	members map[person]Member
-	present map[string]bool // the users whom a distributor gives keys to
+	present map[person]bool // those of members who were not removed: they are given keys, may give them, and are heard
 	keys    keyring
 	counter uint64
 	removed bool // somebody was, and there is no new generation yet
@@ -50,10 +50,10 @@ func NewRoom(o RoomOptions) (*Room, error) {
 		return nil, errors.New("RoomOptions.Identity and Distributors must be given: a room believes nobody else about keys")
 	}
 	o.Distributors = slices.Clone(o.Distributors)
-	r := &Room{options: o, members: make(map[person]Member), present: map[string]bool{o.User: true}}
+	r := &Room{options: o, members: make(map[person]Member), present: make(map[person]bool)}
 	_, _ = rand.Read(r.session[:]) // it never fails: the program ends instead
 	me := Member{o.Identity.public, o.User, o.Tenant, time.Time{}}
-	r.members[me.person()] = me
+	r.members[me.person()], r.present[me.person()] = me, true
 	return r, nil
 }
 
@@ -74,7 +74,7 @@ func (r *Room) Add(m Member) error {
 	if there, ok := r.members[m.person()]; !ok || !there.ends.IsZero() && there.ends.Before(m.ends) {
 		r.members[m.person()] = m
 	}
-	r.present[m.user] = true
+	r.present[m.person()] = true
 	return nil
 }
 
@@ -131,8 +131,8 @@ func (r *Room) Open(m Message) ([]byte, error) {
 	if _, err := r.keys.live(o.key, time.Now()); err != nil {
 		return nil, err
 	}
-	if !r.keys.newest.list[o.from] {
-		return nil, refuse(From, "user %.200q is not on the list of generation %d any more", o.from.user, r.keys.newest.number)
+	if !r.keys.newest.list[o.from] || !r.present[o.from] {
+		return nil, refuse(From, "user %.200q is not on the list of generation %d any more, or was removed here", o.from.user, r.keys.newest.number)
 	}
 	if o.under.seen == nil {
 		o.under.seen = make(windows)
@@ -159,6 +159,14 @@ func (r *Room) known(who person) (Member, bool) {
 	defer r.mu.Unlock()
 	m, ok := r.members[who]
 	return m, ok
+}
+
+// here is known for those who were not removed.
+func (r *Room) here(who person) (Member, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m, ok := r.members[who]
+	return m, ok && r.present[who]
 }
 
 func (r *Room) distributors() string { return strings.Join(r.options.Distributors, ", ") }

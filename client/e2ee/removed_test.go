@@ -1,0 +1,57 @@
+package e2ee_test
+
+import (
+	"testing"
+	"time"
+
+	"portcullis/client/e2ee"
+)
+
+// thief is ben's lost device: the same user with other keys, which somebody else has now.
+var thief = person{"ben", newPerson("thief").sign, newPerson("thief").agree}
+
+// Ben's device was lost. Ana takes ben out and ben comes back with other keys: the old ones are given nothing, and are not heard.
+func TestADeviceThatWasLost(t *testing.T) {
+	at(t, noon.Unix(), func(t *testing.T) {
+		anas, lost := enter(t, ana, room1, thief), enter(t, thief, room1, ana)
+		accept(t, generate(t, anas), lost)
+		if _, err := anas.Remove("ben"); err != nil {
+			t.Fatal(err)
+		}
+		join(t, anas, ben)
+		next, bens := generate(t, anas), enter(t, ben, room1, ana)
+		accept(t, next, bens)
+		refused(t, lost.Accept(next), e2ee.NotMember)
+		hears(t, anas, says(t, bens, ben, "it is me"), "it is me")
+		refuses(t, anas, says(t, lost, thief, "it is me"), e2ee.Key)
+	})
+}
+
+// Two distribute. Whom the one takes out gives it no keys any more, also where the grant was made before.
+func TestAGrantOfARemovedDistributor(t *testing.T) {
+	at(t, noon.Unix(), func(t *testing.T) {
+		anas := distributed(t, ana, "ana", "ben")
+		join(t, anas, ben)
+		generate(t, anas)
+		if _, err := anas.Remove("ben"); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, anas.Accept(givesIn(ben, room1, key3, 3, time.Now(), ana, ben).text()), e2ee.Distributor)
+		join(t, anas, ben)
+		accept(t, givesIn(ben, room1, key3, 3, time.Now(), ana, ben).text(), anas)
+	})
+}
+
+// distributed is room:1 as p sees it, with these distributors.
+func distributed(t testing.TB, p person, distributors ...string) *e2ee.Room {
+	t.Helper()
+	identity, err := e2ee.ParseIdentity([]byte(p.identity()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	room, err := e2ee.NewRoom(e2ee.RoomOptions{Tenant: tenantID, Channel: room1, User: p.user, Identity: identity, Distributors: distributors})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return room
+}
