@@ -204,6 +204,19 @@ func TestAMemberWhoRemovesAnother(t *testing.T) {
 	})
 }
 
+// Eve has the key from somebody, and says what is kept among what members said. So does ben of a time when he was away.
+func TestSomebodyWhoWasNotThere(t *testing.T) {
+	at(t, noon.Unix(), func(t *testing.T) {
+		cids := known(t, cid)
+		refuses(t, cids.History(), delivered(said(eve, key1, 1, "I was there").text(), eve), e2ee.From)
+		accept(t, gives(key2, 2, noon, ana, cid).text(), cids)
+		accept(t, gives(key3, 3, noon, ana, ben, cid).text(), cids)
+		away := delivered(said(ben, key2, 1, "I was there").text(), ben)
+		refuses(t, cids.History(), away, e2ee.From)
+		refuses(t, cids, away, e2ee.From)
+	})
+}
+
 func TestAnOldKeyIsNoKey(t *testing.T) {
 	at(t, noon.Unix(), func(t *testing.T) {
 		anas, bens, cids := three(t)
@@ -328,7 +341,8 @@ func TestAMemberWhoseAssertionEnded(t *testing.T) {
 		refused(t, bens.Accept(generate(t, anas)), e2ee.NotMember)
 		refused(t, enter(t, cid, room1).Add(m), e2ee.Expired)
 
-		join(t, anas, ben) // a new assertion
+		join(t, anas, ben) // a new assertion, and then the old one once more
+		refused(t, anas.Add(m), e2ee.Expired)
 		accept(t, generate(t, anas), bens)
 		hears(t, anas, says(t, bens, ben, "hello again"), "hello again")
 	})

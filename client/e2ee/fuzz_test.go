@@ -3,6 +3,7 @@ package e2ee_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -138,7 +139,7 @@ func FuzzVerify(f *testing.F) {
 // Whatever the package reads as an object, encoding/json reads as the same members, and there is one of each name.
 func FuzzObject(f *testing.F) {
 	for _, seed := range []string{`{}`, `{"a":1,"b":[{"c":"d"}]}`, `{"a":1,"a":2}`, `{"a":{"b":1,"b":2}}`, `{"\ud800":1}`, `{"\u0061":1,"a":2}`, ` { "a" : "}\"" , "b":null} `, `[1]`, "{\"\xff\":1}", `{"a":"\ud83d\udd11"}`,
-		`{"a":[1,[2,{"x":[]}]],"b":-0.5e+7}`, `{"a":tru}`, `{}{}`} {
+		`{"a":[1,[2,{"x":[]}]],"b":-0.5e+7}`, `{"a":tru}`, `{}{}`, many(20, ""), many(20, `,"m7":1`)} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -159,6 +160,50 @@ func FuzzObject(f *testing.F) {
 			}
 		}
 	})
+}
+
+// many is an object of n members and what more there is.
+func many(n int, more string) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf(`"m%d":%d`, i, i)
+	}
+	return "{" + strings.Join(list, ",") + more + "}"
+}
+
+// Two readers would take these texts for two things, or one of them would fall over.
+func TestTextsThatReadersUnderstandDifferently(t *testing.T) {
+	nested := func(depth int) string { return strings.Repeat(`{"a":`, depth) + "1" + strings.Repeat("}", depth) }
+	for name, c := range map[string]struct {
+		text string
+		ok   bool
+	}{
+		"an object":                      {`{"a":1}`, true},
+		"twenty members":                 {many(20, ""), true},
+		"a name twice":                   {`{"a":1,"a":1}`, false},
+		"a name twice among twenty":      {many(20, `,"m7":7`), false},
+		"a name twice, once with escape": {`{"a":1,"\u0061":1}`, false},
+		"a name twice inside":            {`{"x":[{"a":1,"a":1}]}`, false},
+		"half a surrogate in a name":     {`{"\ud800":1}`, false},
+		"half a surrogate in a text":     {`{"a":"\udc00"}`, false},
+		"halves in the wrong order":      {`{"a":"\udc00\ud800"}`, false},
+		"half a surrogate in a list":     {`{"a":["\ud800x"]}`, false},
+		"both halves":                    {`{"a":"\ud83d\udd11"}`, true},
+		"a backslash before a u":         {`{"a":"\\ud800"}`, true},
+		"no UTF-8":                       {"{\"a\":\"\xff\"}", false},
+		"sixteen deep":                   {nested(15), true},
+		"seventeen deep":                 {nested(16), false},
+		"something behind it":            {`{}{}`, false},
+		"a list":                         {`[]`, false},
+		"nothing":                        {``, false},
+		"white space":                    {` `, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, ok := e2ee.Members([]byte(c.text)); ok != c.ok {
+				t.Errorf("%s: got %v, want %v", c.text, ok, c.ok)
+			}
+		})
+	}
 }
 
 // Every counter is taken once, and one that is new and at most 64 behind the highest is taken. The input are the counters, as steps from the highest.

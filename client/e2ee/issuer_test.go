@@ -93,6 +93,7 @@ func TestAFloodOfUnknownKeys(t *testing.T) {
 		refuse(vouch(ana, -time.Minute), e2ee.Expired)
 		refuse(vouch(ana, day).but(issuerID, "https://other.example"), e2ee.Assertion)
 		refuse(vouch(ana, day).head("e2ee-key+jwt", "JWT"), e2ee.Assertion)
+		refuse(vouch(ana, day).head("EdDSA", "HS256"), e2ee.Assertion)
 		if got := b.fetches.Load(); got != 0 {
 			t.Fatalf("got %d fetches for what needs none", got)
 		}
@@ -156,7 +157,7 @@ func TestAnswersThatAreNoKeySet(t *testing.T) {
 		"an error":         answers(500, string(keySet("ed"))),
 		"no JSON":          answers(200, "<html>"),
 		"no keys":          answers(200, `{"keys":[]}`),
-		"too much":         answers(200, strings.Repeat(" ", 256<<10)+string(keySet("ed"))),
+		"too much":         answers(200, string(keySet("ed"))+strings.Repeat(" ", 256<<10)),
 		"a key twice":      answers(200, string(keySet("ed", "ed"))),
 		"a member twice":   answers(200, `{"keys":[],`+string(keySet("ed"))[1:]),
 		"no connection":    func(*http.Request) (*http.Response, error) { return nil, errors.New("no route") },
@@ -311,4 +312,45 @@ func TestKeysThatVerifyNothing(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An ECDSA signature in a JWS is two numbers of one length (RFC 7518, section 3.4), and not what libraries of certificates write.
+func TestSignaturesOfAnotherLength(t *testing.T) {
+	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	for name, change := range map[string]func([]byte) []byte{
+		"none":         func([]byte) []byte { return nil },
+		"one byte":     func(b []byte) []byte { return b[:1] },
+		"63 bytes":     func(b []byte) []byte { return b[:63] },
+		"65 bytes":     func(b []byte) []byte { return append([]byte{0}, b...) },
+		"a zero more":  func(b []byte) []byte { return append(b, 0) },
+		"zeros":        func([]byte) []byte { return make([]byte, 64) },
+		"the hash DER": func([]byte) []byte { return must(ecdsa.SignASN1(rand.Reader, key, seed("x"))) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			at(t, noon.Unix(), func(t *testing.T) {
+				i, err := e2ee.NewIssuer(e2ee.IssuerOptions{Issuer: issuerID, Tenant: tenantID, Keys: []byte(`{"keys":[` + ecJWK(key, "P-256", "x") + "]}")})
+				if err != nil {
+					t.Fatal(err)
+				}
+				v := vouch(ana, day).head("EdDSA", "ES256").head(`"ed"`, `"x"`)
+				v.sign = func(input []byte) []byte { return change(byECDSA(key)(input)) }
+				_, err = i.Verify(t.Context(), v.text())
+				refused(t, err, e2ee.Assertion)
+			})
+		})
+	}
+}
+
+// Ed25519 is the newer name of what EdDSA means here (RFC 9864).
+func TestAKeyThatSaysEd25519(t *testing.T) {
+	at(t, noon.Unix(), func(t *testing.T) {
+		keys := strings.Replace(string(keySet("ed")), `"kid"`, `"alg":"Ed25519","kid"`, 1)
+		i, err := e2ee.NewIssuer(e2ee.IssuerOptions{Issuer: issuerID, Tenant: tenantID, Keys: []byte(keys)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := verifies(t, i, "ed"); err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -207,11 +207,36 @@ func TestAKeySealsSoManyMessages(t *testing.T) {
 		_, err := bens.Seal([]byte("one too many"))
 		refused(t, err, e2ee.Expired)
 
-		cids.Served(1<<28 - 1)
-		hears(t, cids, m, "the last") // what is opened counts too
-		_, err = cids.Seal([]byte("one too many"))
-		refused(t, err, e2ee.Expired)
+		for _, reader := range []opener{cids, cids.History()} { // what is opened counts too
+			cids.Served(1<<28 - 1)
+			hears(t, reader, m, "the last")
+			_, err = cids.Seal([]byte("one too many"))
+			refused(t, err, e2ee.Expired)
+		}
 	})
+}
+
+// Of two assertions of one key the one that ends later counts, in whatever order they come.
+func TestTheLaterAssertionCounts(t *testing.T) {
+	for name, lives := range map[string][]time.Duration{"the later one first": {day, time.Hour}, "the later one last": {time.Hour, day}} {
+		t.Run(name, func(t *testing.T) {
+			at(t, noon.Unix(), func(t *testing.T) {
+				anas, bens := enter(t, ana, room1), enter(t, ben, room1, ana)
+				for _, life := range lives {
+					m, err := believed(t).Verify(t.Context(), vouch(ben, life).text())
+					if err != nil {
+						t.Fatal(err)
+					}
+					if err := anas.Add(m); err != nil {
+						t.Fatal(err)
+					}
+				}
+				accept(t, generate(t, anas), bens)
+				time.Sleep(2 * time.Hour)
+				hears(t, anas, says(t, bens, ben, "hello"), "hello")
+			})
+		})
+	}
 }
 
 func TestSixtyFourGenerations(t *testing.T) {

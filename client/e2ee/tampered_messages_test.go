@@ -251,6 +251,7 @@ func tamperedOrder() []tamperedRow {
 		messageRow("a replay inside the window", "replay", sealed(said(ben, key1, 2, "hello").text(), "ben")).after(sealed(said(ben, key1, 2, "hello").text(), "ben"), high),
 		messageRow("a replay in a reading of history", "replay", history(first)).after(history(first)),
 		messageRow("plaintext in a reading of history", "plaintext", history(step{Now: noon.Unix(), Data: json.RawMessage(`"hello"`), User: "ben"})),
+		messageRow("who was not on the list, in a reading of history", "sender", history(sealed(said(eve, key1, 1, "hello").text(), "eve"))),
 		messageRow("a reading of history is no place to forge", "signature", history(tamperedSenders()[0].step)),
 		messageRow("the generation before, after a minute", "key", old.at(70*time.Second)).after(second),
 		messageRow("who was removed, within the minute", "sender", first.at(11*time.Second)).after(second),
