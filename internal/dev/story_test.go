@@ -165,7 +165,7 @@ func TestAnInterruptedStoryLeavesNothing(t *testing.T) {
 	temp := alone(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	var out page
-	err := run(ctx, Options{Stdout: &out, Listen: anyPort, TLS: anyPort, Admin: anyPort},
+	err := run(ctx, Options{Stdout: &out, Listen: anyPort, TLS: anyPort, Admin: anyPort, Page: anyPort},
 		func(*house.House, *story.Cast) error { cancel(); return nil })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want that it was cancelled", err)

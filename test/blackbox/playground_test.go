@@ -24,6 +24,7 @@ func TestTheTryItPage(t *testing.T) {
 	b := browse(t)
 	b.must(t, "Emulation.setDeviceMetricsOverride", map[string]any{"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": false}, nil)
 	b.opens(t, d.PageURL)
+	b.does(t, hand+`for (const end = Date.now() + 45000; document.querySelector("main").inert && Date.now() < end; await new Promise((r) => setTimeout(r, 10)));`, nil)
 	b.shown(t, "page-1-empty")
 	for _, way := range []string{"ticket", "subprotocol"} {
 		b.does(t, hand+fmt.Sprintf(`

@@ -6,6 +6,7 @@ import "./vault.js";
 let client; // of whoever came in
 let feed; // of the channel that is heard
 
+document.querySelector("main").inert = false; // nobody presses what does nothing yet
 for (const user of settings.users) $("user").append(new Option(user));
 $("gateway").textContent = `It listens at ${settings.gateway}.`;
 
