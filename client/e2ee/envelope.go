@@ -54,13 +54,17 @@ func readEnvelope(text string) (*envelope, error) {
 	return e, err
 }
 
-// writeEnvelope encrypts a JWS in place and returns the JWE.
-func writeEnvelope(aead cipher.AEAD, to address, jws []byte) string {
+// outer is the protected header of an envelope.
+func outer(to address) []byte {
 	header := make([]byte, 0, maxOuter)
 	header = append(append(header, `{"alg":"dir","enc":"A256GCM","kid":"`...), to.key...)
 	header = appendText(append(header, `","tenant":`...), to.tenant)
-	header = append(appendText(append(header, `,"channel":`...), to.channel), `,"cty":"JWS"}`...)
+	return append(appendText(append(header, `,"channel":`...), to.channel), `,"cty":"JWS"}`...)
+}
 
+// writeEnvelope encrypts a JWS in place and returns the JWE.
+func writeEnvelope(aead cipher.AEAD, to address, jws []byte) string {
+	header := outer(to)
 	size := strict.EncodedLen(len(header)) + 4 + strict.EncodedLen(nonceSize) + strict.EncodedLen(len(jws)) + strict.EncodedLen(tagSize)
 	text := strict.AppendEncode(make([]byte, 0, size), header)
 	var nonce [nonceSize]byte

@@ -43,7 +43,7 @@ func NewRoom(o RoomOptions) (*Room, error) {
 			return nil, errors.New("RoomOptions.Tenant, Channel and User must be given, as UTF-8")
 		}
 	}
-	if len(o.Tenant)+len(o.Channel) > maxOuter/4 || len(o.User) > 2*maxSubject {
+	if len(outer(address{o.Tenant, o.Channel, encode(make([]byte, keySize))})) > maxOuter || len(o.User) > 2*maxSubject {
 		return nil, errors.New("RoomOptions.Tenant, Channel or User is longer than any gateway's")
 	}
 	if o.Identity == nil || len(o.Distributors) == 0 {

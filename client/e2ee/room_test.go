@@ -2,6 +2,7 @@ package e2ee_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -266,6 +267,32 @@ func TestNoKeyYet(t *testing.T) {
 	}
 }
 
+// The longest names that a gateway takes, and names that JSON writes with escapes.
+func TestNamesOfAllKinds(t *testing.T) {
+	for name, o := range map[string]e2ee.RoomOptions{
+		"long":    {Tenant: strings.Repeat("t", 63), Channel: strings.Repeat("c", 255), User: strings.Repeat("u", 2048)},
+		"escaped": {Tenant: "a\"b", Channel: `c\d`, User: "<\u2028&>\t\U0001f511"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			identity, err := e2ee.NewIdentity()
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.Identity, o.Distributors = identity, []string{o.User}
+			room, err := e2ee.NewRoom(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			generate(t, room)
+			sealed, err := room.Seal([]byte("hello"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			hears(t, room, e2ee.Message{Data: []byte(quote(sealed)), Encryption: "jwe", User: o.User}, "hello")
+		})
+	}
+}
+
 func TestRoomOptions(t *testing.T) {
 	identity, err := e2ee.NewIdentity()
 	if err != nil {
@@ -282,7 +309,9 @@ func TestRoomOptions(t *testing.T) {
 		"no identity":     func(o *e2ee.RoomOptions) { o.Identity = nil },
 		"no distributors": func(o *e2ee.RoomOptions) { o.Distributors = nil },
 		"no UTF-8":        func(o *e2ee.RoomOptions) { o.Channel = "room:\xff" },
-		"a long channel":  func(o *e2ee.RoomOptions) { o.Channel = string(make([]byte, 300)) },
+		"a long channel":  func(o *e2ee.RoomOptions) { o.Channel = strings.Repeat("c", 1000) },
+		"long in JSON":    func(o *e2ee.RoomOptions) { o.Channel = strings.Repeat(`"`, 500) },
+		"a long user":     func(o *e2ee.RoomOptions) { o.User = strings.Repeat("u", 2049) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			wrong := right
