@@ -661,6 +661,12 @@ var Distribution = class {
   roster;
   keyring;
   now;
+  // The generation at which somebody was last removed. They may have it on a device that is not known here.
+  #left = -1;
+  /** Whether somebody who was removed may have this key. */
+  isBetrayed(key) {
+    return key.terms.generation === this.#left || [...this.roster.removed].some((known) => key.has(known));
+  }
   async generate() {
     this.#mustDistribute();
     const now = this.now();
@@ -677,6 +683,7 @@ var Distribution = class {
     if (user === this.roster.me.user) refuse("distributor", "a distributor does not remove itself: another one must");
     if (leaving.length === 0) refuse("not_member", `${user} is no member, and cannot be removed`);
     for (const known of leaving) this.roster.remove(known);
+    this.#left = this.keyring.generation;
     return this.generate();
   }
   async accept(text2) {
@@ -1034,9 +1041,7 @@ var Room = class {
   #sealing() {
     const key = this.#keyring.newest;
     if (!key) refuse("key", "the room holds no key yet: accept a grant, or generate one");
-    for (const known of this.#roster.removed) {
-      if (key.has(known)) refuse("expired", `${known.user} was removed and has the newest key: generate a new one`);
-    }
+    if (this.#distribution.isBetrayed(key)) refuse("expired", "somebody was removed who has the newest key: a distributor must generate a new one");
     const spent = key.spent(this.#now());
     if (spent) refuse("expired", `the key of generation ${key.terms.generation} has served its ${spent}: a distributor must generate a new one`);
     return key;

@@ -12,6 +12,9 @@ const ahead = 60; // s that a distributor's clock may be before this one
 
 /** How channel keys come into a room's keyring: made here, or taken from a grant. */
 export class Distribution {
+  // The generation at which somebody was last removed. They may have it on a device that is not known here.
+  #left = -1;
+
   constructor(
     readonly place: Place,
     readonly identity: Identity,
@@ -20,6 +23,11 @@ export class Distribution {
     readonly keyring: Keyring,
     readonly now: () => number,
   ) {}
+
+  /** Whether somebody who was removed may have this key. */
+  isBetrayed(key: ChannelKey): boolean {
+    return key.terms.generation === this.#left || [...this.roster.removed].some((known) => key.has(known));
+  }
 
   async generate(): Promise<string> {
     this.#mustDistribute();
@@ -38,6 +46,7 @@ export class Distribution {
     if (user === this.roster.me.user) refuse("distributor", "a distributor does not remove itself: another one must");
     if (leaving.length === 0) refuse("not_member", `${user} is no member, and cannot be removed`);
     for (const known of leaving) this.roster.remove(known);
+    this.#left = this.keyring.generation;
     return this.generate();
   }
 

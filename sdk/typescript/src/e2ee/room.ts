@@ -167,9 +167,7 @@ export class Room {
   #sealing(): ChannelKey {
     const key = this.#keyring.newest;
     if (!key) refuse("key", "the room holds no key yet: accept a grant, or generate one");
-    for (const known of this.#roster.removed) {
-      if (key.has(known)) refuse("expired", `${known.user} was removed and has the newest key: generate a new one`);
-    }
+    if (this.#distribution.isBetrayed(key)) refuse("expired", "somebody was removed who has the newest key: a distributor must generate a new one");
     const spent = key.spent(this.#now());
     if (spent) refuse("expired", `the key of generation ${key.terms.generation} has served its ${spent}: a distributor must generate a new one`);
     return key;

@@ -214,6 +214,19 @@ test("a removed member whose successor key could not be made", async (t) => {
   await rooms.ana.seal("x");
 });
 
+test("a removed member with another device", async (t) => {
+  const world = await World.make();
+  const [ana, phone, laptop] = await Promise.all([world.person("ana"), world.person("ben"), world.person("ben")]);
+  const room = world.room(ana, [phone]);
+  await room.accept((await known(world, ana, [ana, laptop], 1)).grant);
+  const mocked = t.mock.method(crypto.subtle, "generateKey", () => Promise.reject(new Error("no entropy")));
+  await assert.rejects(room.remove("ben"), /no entropy/);
+  await refused(room.seal("x"), "expired");
+  mocked.mock.restore();
+  await room.generate();
+  await room.seal("x");
+});
+
 test("an old key is no key", async () => {
   const { world, rooms } = await three();
   const [first, second, third] = [await rooms.ben.seal("1"), await rooms.ben.seal("2"), await rooms.ben.seal("3")];
