@@ -41,13 +41,12 @@ func readGrant(text string) (*grant, error) {
 	if err != nil {
 		return nil, err
 	}
-	header, err := s.header.exactly("alg", "typ", "kid")
-	if err != nil {
+	if _, err := s.header.exactly("alg", "typ", "kid"); err != nil {
 		return nil, fmt.Errorf("the header: %w", err)
 	}
 	g := &grant{signed: s, text: text, distributor: s.header.text("kid")}
 	switch {
-	case string(header[0]) != `"EdDSA"` || s.header.text("typ") != grantType:
+	case s.header.text("alg") != "EdDSA" || s.header.text("typ") != grantType:
 		return nil, errors.New("the header must say EdDSA and " + grantType)
 	case !id(g.distributor):
 		return nil, errors.New("kid is no id of a key")

@@ -99,6 +99,9 @@ func readPublic(keys value) (public, error) {
 	if n != 2 || len(byCurve) != 2 {
 		return public{}, fmt.Errorf("there are %d keys; there must be two, one Ed25519 and one X25519", n)
 	}
+	if weak(byCurve[ed25519Curve]) {
+		return public{}, errors.New("the Ed25519 key: it is of small order, or not in its one spelling, and what it signs proves nothing")
+	}
 	agree, err := ecdh.X25519().NewPublicKey(byCurve[x25519Curve])
 	if err != nil {
 		return public{}, fmt.Errorf("the X25519 key: %w", err)

@@ -15,7 +15,7 @@ import (
 // check refuses what readers may understand differently, at any depth.
 func (v value) check(depth int) error {
 	switch {
-	case depth > maxDepth:
+	case depth > maxDepth && (v[0] == '[' || v[0] == '{'):
 		return fmt.Errorf("it is more than %d deep", maxDepth)
 	case v[0] == '"' && !v.whole():
 		return errHalf
