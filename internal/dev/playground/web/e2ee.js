@@ -135,8 +135,8 @@ var newPair = (curve, extractable) => having(curve, subtle().generateKey(curve, 
 var random = (length) => crypto.getRandomValues(new Uint8Array(length));
 var sha256 = async (bytes) => new Uint8Array(await subtle().digest("SHA-256", bytes));
 async function hmac(key, message) {
-  const imported = await subtle().importKey("raw", key, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
-  return new Uint8Array(await subtle().sign("HMAC", imported, message));
+  const imported2 = await subtle().importKey("raw", key, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+  return new Uint8Array(await subtle().sign("HMAC", imported2, message));
 }
 
 // ../sdk/typescript/src/e2ee/keys.ts
@@ -432,6 +432,21 @@ function fits(alg, { kty, crv, members }, jwk) {
   (jwk.alg === void 0 || jwk.alg === alg || jwk.alg === "Ed25519" && alg === "EdDSA") && use === "sig" && !isPrivateJwk(jwk) && members.every((name) => isText(jwk[name])) && (kty !== "RSA" || length >= shortestModulus && length <= longestModulus);
 }
 
+// ../sdk/typescript/src/e2ee/weak.ts
+var smallOrder = [
+  "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+  "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+  "7P_______________________________________38",
+  "JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU",
+  "xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA3o"
+];
+function isWeak(key) {
+  const y = key.slice();
+  y[31] &= 127;
+  const beyond = y[0] >= 237 && y[31] === 127 && y.subarray(1, 31).every((byte) => byte === 255);
+  return beyond || smallOrder.includes(encode(y));
+}
+
 // ../sdk/typescript/src/e2ee/issuer.ts
 var limit2 = 16384;
 var subjectLimit = 1024;
@@ -494,9 +509,18 @@ async function membersKeys(claim) {
   const [sign, agree] = [of("Ed25519"), of("X25519")];
   if (!Array.isArray(claim) || claim.length !== 2 || !sign || !agree) refuse("assertion", "its keys must be two public JWKs, one Ed25519 and one X25519");
   if (jwks.some(isPrivateJwk)) refuse("assertion", "a private key stands in it, and is none any more: make a new identity");
-  const keys = await publicKeys(sign, agree);
+  if (isWeak(decode(sign.x))) refuse("assertion", "its Ed25519 key is of small order, or not in its one spelling: make a new identity");
+  const keys = await imported(sign, agree);
   await refuseLowOrder(keys);
   return keys;
+}
+async function imported(sign, agree) {
+  try {
+    return await publicKeys(sign, agree);
+  } catch (cause) {
+    if (cause instanceof UnsupportedError) throw cause;
+    refuse("assertion", "its keys are no points of their curves: make a new identity", cause);
+  }
 }
 async function refuseLowOrder({ recipient }) {
   const probe = await newPair("X25519", false);
@@ -617,7 +641,7 @@ var tests = {
   created: isWhole,
   members: (list) => Array.isArray(list) && list.length > 0 && list.every(isEntry) && once(list)
 };
-var isEntry = (entry2) => isObject(entry2) && exactly(entry2, { user: isText, sign: isId, to: isId, wrapped: (text2) => isText(text2) && decode(text2, wrappedLength(keyLength)) !== void 0 });
+var isEntry = (entry2) => isObject(entry2) && exactly(entry2, { user: (name) => isText(name) && name !== "", sign: isId, to: isId, wrapped: (text2) => isText(text2) && decode(text2, wrappedLength(keyLength)) !== void 0 });
 var once = (list) => new Set(list.map(({ user, sign }) => person(user, sign))).size === list.length;
 var binding = ({ tenant, channel }, { key, generation }, user, to) => lp("portcullis-e2ee/1 wrap", tenant, channel, key, String(generation), user, to);
 async function writeGrant(place, terms, key, by, to) {
@@ -628,7 +652,9 @@ async function writeGrant(place, terms, key, by, to) {
   const { tenant, channel } = place;
   const members = await Promise.all(to.map(entry2));
   const payload = { tenant, channel, key: terms.key, generation: terms.generation, created: terms.created, members };
-  return writeJws(by, { alg: "EdDSA", typ, kid: by.own.sign }, utf8(JSON.stringify(payload)));
+  const grant = await writeJws(by, { alg: "EdDSA", typ, kid: by.own.sign }, utf8(JSON.stringify(payload)));
+  if (grant.length > limit3) refuse("form", `a grant for ${members.length} members has ${grant.length} characters, and nobody takes more than ${limit3}: use several channels`);
+  return grant;
 }
 async function takeKey(payload, user, me) {
   const { sign, to, recipient } = me.own;
@@ -669,10 +695,12 @@ var Distribution = class {
   }
   async generate() {
     this.#mustDistribute();
+    const generation = this.keyring.generation + 1;
+    if (!isWhole(generation)) refuse("expired", `the generations of this channel are used up, because somebody gave one the number ${generation - 1}: begin another channel`);
     const now = this.now();
     const members = this.roster.present().filter((known) => !known.expired(now));
     const bytes = random(keyLength);
-    const terms = { key: await keyId(bytes), generation: this.keyring.generation + 1, created: Math.floor(now / 1e3) };
+    const terms = { key: await keyId(bytes), generation, created: Math.floor(now / 1e3) };
     const grant = await writeGrant(this.place, terms, bytes, this.identity, members);
     const recipients = members.map(({ user, keys: { sign, to } }) => ({ user, sign, to }));
     this.keyring.add(await ChannelKey.of(terms, recipients, await digest(grant), bytes), now);

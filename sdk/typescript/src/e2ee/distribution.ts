@@ -3,6 +3,7 @@ import { ChannelKey, keyId, keyLength } from "./channelkey.js";
 import { refuse } from "./errors.js";
 import { type Place, readGrant, takeKey, writeGrant } from "./grant.js";
 import type { Identity } from "./identity.js";
+import { isWhole } from "./json.js";
 import { verifyJws } from "./jws.js";
 import type { Keyring } from "./keyring.js";
 import type { Roster } from "./roster.js";
@@ -31,10 +32,12 @@ export class Distribution {
 
   async generate(): Promise<string> {
     this.#mustDistribute();
+    const generation = this.keyring.generation + 1;
+    if (!isWhole(generation)) refuse("expired", `the generations of this channel are used up, because somebody gave one the number ${generation - 1}: begin another channel`);
     const now = this.now();
     const members = this.roster.present().filter((known) => !known.expired(now));
     const bytes = random(keyLength);
-    const terms = { key: await keyId(bytes), generation: this.keyring.generation + 1, created: Math.floor(now / 1000) };
+    const terms = { key: await keyId(bytes), generation, created: Math.floor(now / 1000) };
     const grant = await writeGrant(this.place, terms, bytes, this.identity, members);
     const recipients = members.map(({ user, keys: { sign, to } }) => ({ user, sign, to }));
     this.keyring.add(await ChannelKey.of(terms, recipients, await digest(grant), bytes), now);

@@ -66,7 +66,7 @@ const tests = {
 
 const isEntry = (entry: unknown): boolean =>
   isObject(entry) &&
-  exactly<Entry>(entry, { user: isText, sign: isId, to: isId, wrapped: (text) => isText(text) && decode(text, wrappedLength(keyLength)) !== undefined });
+  exactly<Entry>(entry, { user: (name) => isText(name) && name !== "", sign: isId, to: isId, wrapped: (text) => isText(text) && decode(text, wrappedLength(keyLength)) !== undefined });
 
 const once = (list: Entry[]): boolean => new Set(list.map(({ user, sign }) => person(user, sign))).size === list.length;
 
@@ -89,7 +89,9 @@ export async function writeGrant(
   const { tenant, channel } = place;
   const members = await Promise.all(to.map(entry));
   const payload: Payload = { tenant, channel, key: terms.key, generation: terms.generation, created: terms.created, members };
-  return writeJws(by, { alg: "EdDSA", typ, kid: by.own.sign }, utf8(JSON.stringify(payload)));
+  const grant = await writeJws(by, { alg: "EdDSA", typ, kid: by.own.sign }, utf8(JSON.stringify(payload)));
+  if (grant.length > limit) refuse("form", `a grant for ${members.length} members has ${grant.length} characters, and nobody takes more than ${limit}: use several channels`);
+  return grant;
 }
 
 /** The key that a grant has for me. Throws an EncryptionError: `not_member`, `tampered` or `key`. */

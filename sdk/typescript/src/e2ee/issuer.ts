@@ -1,5 +1,5 @@
-import { utf8 } from "./bytes.js";
-import { EncryptionError, refuse } from "./errors.js";
+import { type Bytes, decode, utf8 } from "./bytes.js";
+import { EncryptionError, refuse, UnsupportedError } from "./errors.js";
 import { sharedSecret } from "./hpke.js";
 import { isObject, isText, isWhole, type JsonObject, readObject } from "./json.js";
 import { readJws } from "./jws.js";
@@ -7,6 +7,7 @@ import { isPrivateJwk, isPublicJwk, type PublicJwk, type PublicKeys, publicKeys 
 import { type JwkSet, KeySet, named } from "./keyset.js";
 import { leeway, Member } from "./member.js";
 import { verifyAssertion } from "./signature.js";
+import { isWeak } from "./weak.js";
 import { newPair } from "./webcrypto.js";
 
 const limit = 16_384; // characters
@@ -100,9 +101,20 @@ async function membersKeys(claim: unknown): Promise<PublicKeys> {
   const [sign, agree] = [of("Ed25519"), of("X25519")];
   if (!Array.isArray(claim) || claim.length !== 2 || !sign || !agree) refuse("assertion", "its keys must be two public JWKs, one Ed25519 and one X25519");
   if (jwks.some(isPrivateJwk)) refuse("assertion", "a private key stands in it, and is none any more: make a new identity");
-  const keys = await publicKeys(sign, agree);
+  if (isWeak(decode(sign.x) as Bytes)) refuse("assertion", "its Ed25519 key is of small order, or not in its one spelling: make a new identity");
+  const keys = await imported(sign, agree);
   await refuseLowOrder(keys);
   return keys;
+}
+
+/** Some browsers look at a key when they are given it, and others when they use it. */
+async function imported(sign: PublicJwk, agree: PublicJwk): Promise<PublicKeys> {
+  try {
+    return await publicKeys(sign, agree);
+  } catch (cause) {
+    if (cause instanceof UnsupportedError) throw cause;
+    refuse("assertion", "its keys are no points of their curves: make a new identity", cause);
+  }
 }
 
 /** Nothing can be wrapped to such a key (RFC 9180, section 7.1.4): one member with it would stop every generation. */
