@@ -80,7 +80,7 @@ export class Connection {
     socket.onmessage = (event) => this.#hear(event.data);
     // Where the handshake failed not every runtime says close behind its error.
     socket.onerror = (event) => {
-      if (!this.opened) this.fail(new CloseError(lost, event?.message || "the handshake failed, and a browser does not say why"));
+      if (!this.opened) this.fail(new CloseError(lost, event?.message || "the handshake failed; a browser does not say why, but its console may, and the tenant's origins must have this page's"));
     };
     socket.onclose = (event) => {
       this.#closed = true;

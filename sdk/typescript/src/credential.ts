@@ -11,10 +11,15 @@ export type Way = "ticket" | "subprotocol";
 /** How much of an answer is read, in bytes: more than any ticket and any problem has. */
 const mostAnswer = 16_384;
 
-/** Asks a source for a token. */
+/** What a token is made of (RFC 6750, section 2.1). */
+const form = /^[\w.~+/-]+=*$/;
+
+/** Asks a source for a token. Its error does not quote what came, as that of fetch and of WebSocket would: it may be a token beside something else. */
 export async function tokenOf(source: TokenSource, signal: AbortSignal): Promise<string> {
-  const token = await unlessAborted(signal, source({ signal }));
-  if (typeof token !== "string" || token === "") throw new TypeError("get a token: token returned none, and must return a string that is not empty");
+  const given: unknown = await unlessAborted(signal, source({ signal }));
+  const token = typeof given === "string" ? given.trim() : ""; // files and some servers end with a line's end
+  if (token === "") throw new TypeError("get a token: token returned none, and must return a string that is not empty");
+  if (!form.test(token)) throw new TypeError("get a token: what token returned is none, but JSON or a page, say: return the token alone, A-Z a-z 0-9 - . _ ~ + / and = at its end");
   return token;
 }
 
@@ -23,10 +28,10 @@ export async function ticketFor(token: string, url: URL, ask: typeof fetch, sign
   const at = new URL("tickets", url);
   at.protocol = url.protocol === "wss:" ? "https:" : "http:";
   // No redirect is followed: it could carry the token to somebody else.
-  const answer = await unlessAborted(
-    signal,
-    ask(at.href, { method: "POST", headers: { Authorization: `Bearer ${token}` }, credentials: "omit", redirect: "manual", cache: "no-store", signal }),
-  );
+  const request: RequestInit = { method: "POST", headers: { Authorization: `Bearer ${token}` }, credentials: "omit", redirect: "manual", cache: "no-store", signal };
+  const answer = await unlessAborted(signal, ask(at.href, request)).catch((error: unknown) => {
+    throw signal.aborted ? error : unanswered(at, error);
+  });
   const body = await unlessAborted(signal, beginning(answer));
   if (!answer.ok) throw refusal(answer, body);
   const { ticket } = read(body);
@@ -47,6 +52,16 @@ async function beginning(answer: Response): Promise<string> {
   }
   reader?.cancel().catch(() => {});
   return text;
+}
+
+/** Says what a failed fetch does not: what was asked for, and what to look at. A page is not told why; Node.js has it in the cause. */
+function unanswered(at: URL, error: unknown): Error {
+  const { message, cause } = error instanceof Error ? error : { message: String(error), cause: undefined };
+  const origin = globalThis.location?.origin;
+  const why = origin
+    ? `nothing answers there, its certificate is not trusted, or the tenant's origins lack ${origin}; the browser's console says which`
+    : cause instanceof Error && (cause.message || (cause as { code?: string }).code);
+  return new Error(`ask ${at.href} for a ticket: ${message}` + (why ? `: ${why}` : ""), { cause: error });
 }
 
 /** Where to connect, and what to offer. */

@@ -115,6 +115,65 @@ test("a handshake that fails though a ticket can be had was lost", async (t) => 
   await stage.client.close();
 });
 
+const unanswered: [name: string, thrown: Error, origin: string | undefined, want: string][] = [
+  ["Node.js has the cause", new TypeError("fetch failed", { cause: new Error("self-signed certificate") }), undefined, "fetch failed: self-signed certificate"],
+  ["Node.js has a cause without a text", new TypeError("fetch failed", { cause: Object.assign(new Error(), { code: "ECONNREFUSED" }) }), undefined, "fetch failed: ECONNREFUSED"],
+  ["there is no cause", new TypeError("fetch failed"), undefined, "fetch failed"],
+  [
+    "a page is not told",
+    new TypeError("Failed to fetch"),
+    "http://localhost:8000",
+    "Failed to fetch: nothing answers there, its certificate is not trusted, or the tenant's origins lack http://localhost:8000; the browser's console says which",
+  ],
+];
+
+for (const [name, thrown, origin, want] of unanswered) {
+  test(`a ticket's request without an answer says what was asked, and what to look at: ${name}`, async (t) => {
+    if (origin) {
+      Object.defineProperty(globalThis, "location", { value: { origin }, configurable: true });
+      t.after(() => Reflect.deleteProperty(globalThis, "location"));
+    }
+    const stage = new Stage(t);
+    stage.tickets = async () => {
+      throw thrown;
+    };
+    await settle();
+    const told = stage.states[1]!;
+    assert.ok(told.phase === "waiting");
+    assert.equal(told.error.message, `ask https://edge.example.com/v1/tickets for a ticket: ${want}`);
+    assert.equal(told.error.cause, thrown);
+    await stage.client.close();
+  });
+}
+
+const tokens: [name: string, given: unknown, want: RegExp | "connected"][] = [
+  ["a line's end behind it, as in files", "eyJ.e30.c2ln\n", "connected"],
+  ["JSON with the token in it", '{"token":"eyJ.s3cret.c2ln"}', /return the token alone/],
+  ["a page to log in on", "<html>\n<body>s3cret</body></html>", /return the token alone/],
+  ["two lines", "eyJ.s3cret\nX-Other: 1", /return the token alone/],
+  ["white space", " \n", /returned none/],
+  ["nothing", undefined, /returned none/],
+];
+
+for (const [name, given, want] of tokens) {
+  for (const way of ["ticket", "subprotocol"] as const) {
+    test(`what token returns is checked, and no error quotes it, by ${way}: ${name}`, async (t) => {
+      const stage = new Stage(t, { way, token: () => given as string });
+      if (want === "connected") {
+        const socket = await stage.meet();
+        const shown = way === "ticket" ? (stage.requests[0]!.init.headers as Record<string, string>).Authorization : socket.protocols[1];
+        assert.equal(shown, way === "ticket" ? "Bearer eyJ.e30.c2ln" : "bearer.eyJ.e30.c2ln");
+      } else {
+        await settle();
+        const told = stage.states[1]!;
+        assert.ok(told.phase === "waiting" && want.test(told.error.message) && !told.error.message.includes("s3cret"), JSON.stringify(told));
+        assert.equal(stage.requests.length + stage.sockets.length, 0);
+      }
+      await stage.client.close();
+    });
+  }
+}
+
 const hanging: [name: string, more: object, play: (stage: Stage) => Promise<void>][] = [
   ["a token that does not come, of a source that looks at no signal", { token: () => new Promise(() => {}) }, async () => {}],
   ["a ticket that does not come", { fetch: () => new Promise(() => {}) }, async () => {}],

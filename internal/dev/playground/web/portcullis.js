@@ -330,7 +330,7 @@ var Connection = class {
     socket.onopen = () => this.#open();
     socket.onmessage = (event) => this.#hear(event.data);
     socket.onerror = (event) => {
-      if (!this.opened) this.fail(new CloseError(lost, event?.message || "the handshake failed, and a browser does not say why"));
+      if (!this.opened) this.fail(new CloseError(lost, event?.message || "the handshake failed; a browser does not say why, but its console may, and the tenant's origins must have this page's"));
     };
     socket.onclose = (event) => {
       this.#closed = true;
@@ -468,18 +468,21 @@ function ending(code, reason) {
 
 // ../sdk/typescript/src/credential.ts
 var mostAnswer = 16384;
+var form = /^[\w.~+/-]+=*$/;
 async function tokenOf(source, signal) {
-  const token = await unlessAborted(signal, source({ signal }));
-  if (typeof token !== "string" || token === "") throw new TypeError("get a token: token returned none, and must return a string that is not empty");
+  const given = await unlessAborted(signal, source({ signal }));
+  const token = typeof given === "string" ? given.trim() : "";
+  if (token === "") throw new TypeError("get a token: token returned none, and must return a string that is not empty");
+  if (!form.test(token)) throw new TypeError("get a token: what token returned is none, but JSON or a page, say: return the token alone, A-Z a-z 0-9 - . _ ~ + / and = at its end");
   return token;
 }
 async function ticketFor(token, url, ask, signal) {
   const at = new URL("tickets", url);
   at.protocol = url.protocol === "wss:" ? "https:" : "http:";
-  const answer = await unlessAborted(
-    signal,
-    ask(at.href, { method: "POST", headers: { Authorization: `Bearer ${token}` }, credentials: "omit", redirect: "manual", cache: "no-store", signal })
-  );
+  const request = { method: "POST", headers: { Authorization: `Bearer ${token}` }, credentials: "omit", redirect: "manual", cache: "no-store", signal };
+  const answer = await unlessAborted(signal, ask(at.href, request)).catch((error) => {
+    throw signal.aborted ? error : unanswered(at, error);
+  });
   const body = await unlessAborted(signal, beginning(answer));
   if (!answer.ok) throw refusal(answer, body);
   const { ticket } = read(body);
@@ -499,6 +502,12 @@ async function beginning(answer) {
   reader?.cancel().catch(() => {
   });
   return text2;
+}
+function unanswered(at, error) {
+  const { message: message2, cause } = error instanceof Error ? error : { message: String(error), cause: void 0 };
+  const origin = globalThis.location?.origin;
+  const why = origin ? `nothing answers there, its certificate is not trusted, or the tenant's origins lack ${origin}; the browser's console says which` : cause instanceof Error && (cause.message || cause.code);
+  return new Error(`ask ${at.href} for a ticket: ${message2}` + (why ? `: ${why}` : ""), { cause: error });
 }
 function handshake(way, credential, url) {
   if (way === "subprotocol") return { href: url.href, protocols: [subprotocol, `bearer.${credential}`] };
