@@ -29,7 +29,9 @@ func TestTheGatewayServesUntilItIsInterrupted(t *testing.T) {
 	ctx, interrupt := context.WithCancelCause(t.Context())
 	var out page
 	ended := make(chan error, 1)
-	go func() { ended <- Run(ctx, Options{Stdout: &out, Listen: anyPort, TLS: anyPort, Admin: anyPort, Page: anyPort}) }()
+	go func() {
+		ended <- Run(ctx, Options{Stdout: &out, Listen: anyPort, TLS: anyPort, Admin: anyPort, Page: anyPort})
+	}()
 	s := awaitState(t, ended)
 
 	token, err := os.ReadFile(s.TokenFile)
