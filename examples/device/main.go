@@ -20,8 +20,7 @@ import (
 func main() {
 	url := flag.String("url", "wss://127.0.0.1:8443", "the gateway")
 	ca := flag.String("ca", "", "PEM `file` of the authority of the gateway's certificate")
-	cert := flag.String("cert", "", "PEM `file` of the device's certificate")
-	key := flag.String("key", "", "PEM `file` of its key")
+	cert, key := flag.String("cert", "", "PEM `file` of the device's certificate"), flag.String("key", "", "PEM `file` of its key")
 	every := flag.Duration("every", time.Second, "how often it reports")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -40,7 +39,9 @@ func run(ctx context.Context, url, ca, cert, key string, every time.Duration) er
 	c, err := client.Connect(client.Config{
 		Options: client.Options{URL: url, TLS: secure},
 		OnState: func(s client.State) {
-			log.Printf("%s %v", s.Phase, s.Err)
+			if log.Print(s.Phase); s.Err != nil {
+				log.Print(s.Err)
+			}
 			if s.Phase == client.Connected {
 				select {
 				case named <- s.Welcome.Segment:

@@ -49,7 +49,7 @@ async function takeKey() {
     if (grant) await room.accept(grant);
     if (room.generation > before) console.log(`the key of generation ${room.generation}`);
   } catch (error) {
-    console.log(`no key: ${error.reason}`);
+    console.log(`no key: ${error.message}`);
   }
 }
 
@@ -64,7 +64,7 @@ async function listen(feed) {
   for await (const message of feed) {
     await room.open(message).then(
       (said) => console.log(`${said.user}: ${said.text()}`),
-      (error) => console.log(`${message.from.user} says what cannot be read: ${error.reason}`),
+      (error) => console.log(`${message.from.user} says what cannot be read: ${error.message}`),
     );
   }
 }

@@ -319,7 +319,7 @@ func TestTheEncryptedRoomOfTheExamples(t *testing.T) {
 	io.WriteString(byBen, "thank you\n")
 	ana.says(t, "ben: thank you")
 	io.WriteString(byAna, "/remove ben\n")
-	ben.says(t, "no key: not_member")
+	ben.says(t, "no key: not_member: generation 2 has no key for ben")
 	io.WriteString(byAna, "it is no more\n")
 	ana.says(t, "ana: it is no more")
 	ben.says(t, "ana says what cannot be read: key")
