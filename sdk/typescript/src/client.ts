@@ -87,9 +87,9 @@ class Keeping implements Client, Listener {
   constructor(config: Checked) {
     this.#config = config;
     this.#feeds = new Feeds({
-      ...config,
+      longestPauseMs: config.longestPauseMs,
       onFeed: config.onFeed && ((feed) => safely(() => config.onFeed!(feed))),
-      feedOptions: config.feedOptions && ((channel) => safely(() => config.feedOptions!(channel)) ?? {}),
+      feedOptions: (channel) => safely(() => config.feedOptions?.(channel)) ?? {},
       ended: () => this.#error,
       connected: () => this.#connection !== undefined && !this.#connection.error,
       poke: () => this.#tender?.poke(),
@@ -240,7 +240,7 @@ function adviceOf(error: Error): Advice {
   return error instanceof ProtocolError ? "stop" : "back off";
 }
 
-/** Calls what is somebody else's. What it throws is told to nobody here, as in every event handler. */
+/** Calls what is somebody else's. What it throws is an uncaught error, as in every event handler, and the client goes on. */
 function safely<T>(call: () => T): T | undefined {
   try {
     return call();

@@ -80,7 +80,9 @@ export class Connection {
     socket.onmessage = (event) => this.#hear(event.data);
     // Where the handshake failed not every runtime says close behind its error.
     socket.onerror = (event) => {
-      if (!this.opened) this.fail(new CloseError(lost, event?.message || "the handshake failed; a browser does not say why, but its console may, and the tenant's origins must have this page's"));
+      if (this.opened) return;
+      this.#closed = true;
+      this.fail(new CloseError(lost, event?.message || "the handshake failed; a browser does not say why, but its console may, and the tenant's origins must have this page's"));
     };
     socket.onclose = (event) => {
       this.#closed = true;
@@ -103,14 +105,15 @@ export class Connection {
   async release(): Promise<void> {
     this.fail(new ClosedError());
     const socket = this.#socket;
+    const patience = new AbortController();
+    const gone = () => {
+      this.#closed = true;
+      patience.abort();
+    };
     socket.onopen = socket.onmessage = null;
-    socket.onerror = () => {}; // ws throws an error that nobody hears
+    socket.onclose = gone;
+    socket.onerror = () => this.opened || gone(); // it is never null: ws throws an error that nobody hears
     if (!this.#closed && socket.readyState !== 3) {
-      const patience = new AbortController();
-      socket.onclose = () => {
-        this.#closed = true;
-        patience.abort();
-      };
       socket.close(1000);
       await sleep(goodbyeBy, patience.signal);
       if (!this.#closed) socket.terminate?.();

@@ -6,7 +6,7 @@ import { fault, type Frame, type Request } from "./wire.js";
 /** What the feeds want of their client. */
 export interface Keeper {
   onFeed?: ((feed: Feed) => void) | undefined;
-  feedOptions?: ((channel: string) => FeedOptions) | undefined;
+  feedOptions: (channel: string) => FeedOptions;
   longestPauseMs: number;
   /** Why the client ended. */
   ended(): Error | undefined;
@@ -71,7 +71,7 @@ export class Feeds {
     const known = f !== undefined;
     if (!f) {
       if (!onFeed) return;
-      f = this.#open(said.channel, feedOptions?.(said.channel) ?? {});
+      f = this.#open(said.channel, feedOptions(said.channel));
     } else if (f.on.asked || f.leaving) return; // the answer to what is asked is still to come
     f.on.chosen = true;
     if (f.missing(said)) {

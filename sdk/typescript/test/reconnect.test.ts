@@ -236,7 +236,7 @@ test("frames of a kind that is not known yet are passed over", async (t) => {
   await stage.client.close();
 });
 
-test("what onState throws is told as an uncaught error, and the client goes on", async (t) => {
+test("what a config's functions throw is told as an uncaught error, and the client goes on", async (t) => {
   const thrown: unknown[] = [];
   const real = queueMicrotask;
   t.mock.method(globalThis, "queueMicrotask", (call: () => void) =>
@@ -249,13 +249,15 @@ test("what onState throws is told as an uncaught error, and the client goes on",
     }),
   );
   const mine = new Error("mine");
-  const stage = new Stage(t, {
-    onState: () => {
-      throw mine;
-    },
-  });
-  await stage.meet();
-  assert.equal(stage.client.state.phase, "connected");
-  assert.deepEqual(thrown, [mine, mine]);
+  const throws = () => {
+    throw mine;
+  };
+  const stage = new Stage(t, { onState: throws, onFeed: throws, feedOptions: throws });
+  const socket = await stage.meet({ subscriptions: [{ channel: "inbox" }] });
+  const pong = stage.client.ping();
+  await settle();
+  socket.answer({ time: 7 });
+  assert.equal(await pong, 7);
+  assert.deepEqual(thrown, [mine, mine, mine, mine]);
   await stage.client.close();
 });

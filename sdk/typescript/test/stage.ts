@@ -116,8 +116,9 @@ export class FakeSocket implements WebSocketLike {
     return this.asked.slice(this.#answered);
   }
 
+  /** The handshake fails as in Node.js: with an error, and nothing behind it. */
   fail(message = ""): void {
-    this.readyState = 3;
+    this.readyState = 2;
     this.onerror?.({ message });
   }
 

@@ -330,7 +330,9 @@ var Connection = class {
     socket.onopen = () => this.#open();
     socket.onmessage = (event) => this.#hear(event.data);
     socket.onerror = (event) => {
-      if (!this.opened) this.fail(new CloseError(lost, event?.message || "the handshake failed; a browser does not say why, but its console may, and the tenant's origins must have this page's"));
+      if (this.opened) return;
+      this.#closed = true;
+      this.fail(new CloseError(lost, event?.message || "the handshake failed; a browser does not say why, but its console may, and the tenant's origins must have this page's"));
     };
     socket.onclose = (event) => {
       this.#closed = true;
@@ -351,15 +353,15 @@ var Connection = class {
   async release() {
     this.fail(new ClosedError());
     const socket = this.#socket;
-    socket.onopen = socket.onmessage = null;
-    socket.onerror = () => {
+    const patience = new AbortController();
+    const gone = () => {
+      this.#closed = true;
+      patience.abort();
     };
+    socket.onopen = socket.onmessage = null;
+    socket.onclose = gone;
+    socket.onerror = () => this.opened || gone();
     if (!this.#closed && socket.readyState !== 3) {
-      const patience = new AbortController();
-      socket.onclose = () => {
-        this.#closed = true;
-        patience.abort();
-      };
       socket.close(1e3);
       await sleep(goodbyeBy, patience.signal);
       if (!this.#closed) socket.terminate?.();
@@ -814,7 +816,7 @@ var Feeds = class {
     const known2 = f !== void 0;
     if (!f) {
       if (!onFeed) return;
-      f = this.#open(said.channel, feedOptions?.(said.channel) ?? {});
+      f = this.#open(said.channel, feedOptions(said.channel));
     } else if (f.on.asked || f.leaving) return;
     f.on.chosen = true;
     if (f.missing(said)) {
@@ -1182,9 +1184,9 @@ var Keeping = class {
   constructor(config) {
     this.#config = config;
     this.#feeds = new Feeds({
-      ...config,
+      longestPauseMs: config.longestPauseMs,
       onFeed: config.onFeed && ((feed) => safely(() => config.onFeed(feed))),
-      feedOptions: config.feedOptions && ((channel) => safely(() => config.feedOptions(channel)) ?? {}),
+      feedOptions: (channel) => safely(() => config.feedOptions?.(channel)) ?? {},
       ended: () => this.#error,
       connected: () => this.#connection !== void 0 && !this.#connection.error,
       poke: () => this.#tender?.poke()

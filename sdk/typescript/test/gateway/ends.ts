@@ -6,7 +6,7 @@ const [at, url, token] = process.argv.slice(2) as [string, string, string];
 const c = connect({
   url: at === "waiting" ? "ws://127.0.0.1:9" : url, // nobody listens there
   token: () => (at === "connecting" ? new Promise(() => {}) : token),
-  ...("WebSocket" in globalThis ? {} : { WebSocket }),
+  ...(process.execArgv.includes("--experimental-websocket") ? {} : { WebSocket }),
 });
 if (at === "connected") {
   const feed = await c.subscribe("room:1", { onPresence: () => {} });

@@ -20,11 +20,14 @@ export const token = (sub: string, more = "") => control(`/token?sub=${sub}${mor
 
 export const cut = () => control("/cut?one_in=1");
 
+/** npm's ws, unless the test is run for that of Node.js. */
+export const socket: Pick<Config, "WebSocket"> = process.execArgv.includes("--experimental-websocket") ? {} : { WebSocket };
+
 const open = new Set<Client>();
 
 /** A client of a user. It is closed behind the test where that does not. */
 export function client(user: string, more: Partial<Config> = {}): Client {
-  const c = connect({ url, token: () => token(user), longestPauseMs: 20, ...("WebSocket" in globalThis ? {} : { WebSocket }), ...more });
+  const c = connect({ url, token: () => token(user), longestPauseMs: 20, ...socket, ...more });
   open.add(c);
   return c;
 }
