@@ -68,6 +68,7 @@ func tamperedAssertions() (rows []tamperedRow) {
 		assertionRow("a key of another kind", "assertion", keys(edJWK(ana)+`,{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}`)),
 		assertionRow("a key of 31 bytes", "assertion", keys(edJWK(ana)+`,{"kty":"OKP","crv":"X25519","x":"`+b64(make([]byte, 31))+`"}`)),
 		assertionRow("a key with spare bits", "assertion", keys(edJWK(ana)+`,{"kty":"OKP","crv":"X25519","x":"`+spare(b64(ana.agree.PublicKey().Bytes()))+`"}`)),
+		assertionRow("an Ed25519 key of small order", "assertion", keys(`{"kty":"OKP","crv":"Ed25519","x":"`+b64(append([]byte{1}, make([]byte, 31)...))+`"},`+xJWK(ana))),
 		assertionRow("a key of low order", "assertion", keys(edJWK(ana)+`,{"kty":"OKP","crv":"X25519","x":"`+b64(make([]byte, 32))+`"}`)),
 	)
 }
