@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 )
@@ -112,63 +111,4 @@ func (k *Client) Err() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.err
-}
-
-// Ping is [Conn.Ping] on the connection that there is.
-func (k *Client) Ping(ctx context.Context) error {
-	_, err := k.ask(ctx, request{Type: "ping"})
-	return err
-}
-
-// connected returns the connection, and waits where there is none.
-func (k *Client) connected(ctx context.Context) (*Conn, error) {
-	for {
-		k.mu.Lock()
-		conn, up, err := k.conn, k.up, k.err
-		k.mu.Unlock()
-		if conn != nil || err != nil {
-			return conn, err
-		}
-		select {
-		case <-up:
-		case <-k.done:
-		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for a connection: %w", ctx.Err())
-		}
-	}
-}
-
-// ask sends a request that may be sent twice, and sends it again where the connection took the answer with it.
-func (k *Client) ask(ctx context.Context, r request) (frame, error) {
-	for {
-		conn, err := k.connected(ctx)
-		if err != nil {
-			return frame{}, err
-		}
-		f, err := conn.ask(ctx, r)
-		if err == nil || conn.Err() == nil || !lostWith(conn, err) {
-			return f, err
-		}
-		if err := k.pause(ctx, conn); err != nil {
-			return frame{}, err
-		}
-	}
-}
-
-// lostWith says whether a request failed with its connection, and not by itself.
-func lostWith(conn *Conn, err error) bool { return errors.Is(err, conn.Err()) }
-
-// pause waits until a connection that ended is out of the way.
-func (k *Client) pause(ctx context.Context, conn *Conn) error {
-	select {
-	case <-conn.Done():
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.conn == conn {
-		k.conn, k.up = nil, make(chan struct{})
-	}
-	return nil
 }

@@ -80,7 +80,7 @@ func ExampleConfig() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := c.Ping(ctx); err != nil { // requests wait for the connection
+	if _, err := c.Ping(ctx); err != nil { // requests wait for the connection
 		log.Fatal(err)
 	}
 	c.Close()

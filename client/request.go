@@ -69,12 +69,7 @@ type call struct {
 // Echo sends data to a channel and returns what comes back, to this client alone: the same JSON value. Data is anything that encoding/json can
 // write; a json.RawMessage goes as it is, and [Sealed] as what is end-to-end encrypted.
 func (c *Conn) Echo(ctx context.Context, channel string, data any) (json.RawMessage, error) {
-	r := request{Type: "echo", Channel: channel}
-	if err := r.carry(data); err != nil {
-		return nil, err
-	}
-	f, err := c.ask(ctx, r)
-	return f.Data, err
+	return echo(ctx, c, channel, data)
 }
 
 // Publish sends data to everybody who hears a channel, and returns when the gateway's engine has it. Data is what it is for [Conn.Echo],
@@ -92,13 +87,7 @@ func (c *Conn) Publish(ctx context.Context, channel string, data any) (Published
 }
 
 // Ping asks the gateway for its time. How long the answer takes is the round trip through the gateway's session.
-func (c *Conn) Ping(ctx context.Context) (time.Time, error) {
-	f, err := c.ask(ctx, request{Type: "ping"})
-	if err != nil {
-		return time.Time{}, err
-	}
-	return time.UnixMilli(f.Time), nil
-}
+func (c *Conn) Ping(ctx context.Context) (time.Time, error) { return ping(ctx, c) }
 
 // ask sends a request and returns its ok.
 func (c *Conn) ask(ctx context.Context, r request) (frame, error) {
