@@ -130,8 +130,8 @@ func FuzzVerify(f *testing.F) {
 		if !signs || h.Alg != "EdDSA" || !strings.EqualFold(h.Typ, "e2ee-key+jwt") || h.Kid != "ed" {
 			t.Errorf("it was verified with the header %s", header)
 		}
-		if c.Iss != issuerID || c.Tenant != tenantID || c.Sub != m.User() || c.Exp != m.Ends().Unix() || len(c.Keys) != 2 || c.Keys[0]["d"] != nil || c.Keys[1]["d"] != nil {
-			t.Errorf("it was verified with the claims %s, as %s until %v", claims, m.User(), m.Ends())
+		if c.Iss != issuerID || c.Tenant != tenantID || c.Sub != m.User() || c.Exp != m.Expires().Unix() || len(c.Keys) != 2 || c.Keys[0]["d"] != nil || c.Keys[1]["d"] != nil {
+			t.Errorf("it was verified with the claims %s, as %s until %v", claims, m.User(), m.Expires())
 		}
 	})
 }

@@ -13,8 +13,8 @@ type Member struct {
 // User is whom the gateway names as the sender of what this member says.
 func (m Member) User() string { return m.user }
 
-// Ends is when the assertion ends, and with it the member, unless it is verified and added anew.
-func (m Member) Ends() time.Time { return m.ends }
+// Expires is when the assertion ends, and with it the member, unless it is verified and added anew.
+func (m Member) Expires() time.Time { return m.ends }
 
 // leeway is by how much clocks may differ.
 const leeway = 30 * time.Second

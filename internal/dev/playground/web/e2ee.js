@@ -397,7 +397,7 @@ var Member = class {
   }
   /** @internal */
   expired(now) {
-    return now / 1e3 >= this.expires + leeway;
+    return now >= this.expires + leeway * 1e3;
   }
 };
 
@@ -488,7 +488,7 @@ var Issuer = class {
     if (!await verifyAssertion(await this.#find(kid), jws)) {
       refuse("assertion", "no key of the issuer that is for this algorithm signed it: ask the backend for a new assertion");
     }
-    return new Member(tenant, prefix + sub, expires, await membersKeys(claims.keys));
+    return new Member(tenant, prefix + sub, expires * 1e3, await membersKeys(claims.keys));
   }
 };
 function readKid({ typ: typ3, kid, crit }) {

@@ -74,7 +74,7 @@ export class Issuer {
     if (!(await verifyAssertion(await this.#find(kid), jws))) {
       refuse("assertion", "no key of the issuer that is for this algorithm signed it: ask the backend for a new assertion");
     }
-    return new Member(tenant, prefix + sub, expires, await membersKeys(claims.keys));
+    return new Member(tenant, prefix + sub, expires * 1000, await membersKeys(claims.keys));
   }
 }
 

@@ -14,7 +14,7 @@ export class Member {
     readonly tenant: string,
     /** As the gateway names them. */
     readonly user: string,
-    /** When the assertion ends, in seconds since 1970; until 30 s later the member is believed. */
+    /** When the assertion ends, in milliseconds since 1970; until 30 s later the member is believed. */
     readonly expires: number,
     keys: PublicKeys,
   ) {
@@ -28,6 +28,6 @@ export class Member {
 
   /** @internal */
   expired(now: number): boolean {
-    return now / 1000 >= this.expires + leeway;
+    return now >= this.expires + leeway * 1000;
   }
 }

@@ -13,7 +13,7 @@ test("an assertion names its user, with the prefix of the tenant's file, and end
   const { keys } = await Identity.generate();
   const issuer = new Issuer({ issuer: world.authority.name, tenant: "acme", prefix: "partner:", keys: world.authority.keys, now: world.clock.read });
   const member = await issuer.verify(await world.authority.assert({ sub: "ben", keys }, { typ: "E2EE-Key+JWT" }));
-  assert.deepEqual([member.user, member.tenant, member.expires], ["partner:ben", "acme", now + 30 * day]);
+  assert.deepEqual([member.user, member.tenant, member.expires], ["partner:ben", "acme", (now + 30 * day) * 1000]);
 });
 
 test("an assertion that does not say what one must is refused", async (t) => {

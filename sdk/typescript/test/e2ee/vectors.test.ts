@@ -19,7 +19,7 @@ test("identities of the vectors", async (t) => {
   for (const { name, text, prefix, user, ends } of given.assertions) {
     await t.test(name, async () => {
       const member = await new Scene().issuer(prefix).verify(text);
-      assert.deepEqual([member.user, member.expires], [user, ends]);
+      assert.deepEqual([member.user, member.expires], [user, ends * 1000]);
     });
   }
 });
@@ -74,7 +74,7 @@ const textOf = (name: string): string => grants.find((grant) => grant.name === n
 // Every row is one attack or mistake. Without its one fault it would be taken: what comes before each fault is.
 test("what was tampered with is refused", async (t) => {
   const rows = load<(Step & { name: string; reason: Reason; room?: RoomVector; grants?: string[]; before?: Step[] })[]>("tampered.json");
-  assert.ok(rows.length >= 40, `got ${rows.length} rows`);
+  assert.ok(rows.length >= 250, `got ${rows.length} rows: there are less than there were`);
   for (const row of rows) {
     await t.test(`${row.kind}/${row.name}`, async () => {
       const scene = new Scene();
