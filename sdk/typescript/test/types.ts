@@ -1,5 +1,5 @@
-// What the compiler must say of programs that use the package. It is checked, and never run.
-import { type Client, type Config, connect, type Feed, type Message, type Published, sealed, type State } from "../src/index.js";
+// What the compiler must say of programs that use the package, as npm has it: by its name, and the types that were built. It is checked, and never run.
+import { type Client, type Config, connect, type Feed, type Message, type Published, sealed, type State } from "@portcullis/client";
 
 declare const client: Client;
 declare const feed: Feed;

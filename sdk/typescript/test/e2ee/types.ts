@@ -1,5 +1,5 @@
 // What the compiler must say of programs that use the encryption; nothing here runs.
-import { EncryptionError, Identity, Issuer, type Member, type Plaintext, type PublicJwk, type Reader, type Reason, Room, type Sealed } from "../../src/e2ee/index.js";
+import { EncryptionError, Identity, Issuer, type Member, type Plaintext, type PublicJwk, type Reader, type Reason, Room, type Sealed } from "@portcullis/client/e2ee";
 
 export async function right(): Promise<void> {
   const identity: Identity = await Identity.generate();
@@ -32,6 +32,8 @@ export async function wrong(room: Room, identity: Identity, plaintext: Plaintext
   new Room({ tenant: "acme", channel: "room:1", user: "ana", identity });
   // @ts-expect-error: an identity is generated, parsed or made of pairs
   new Identity();
+  // @ts-expect-error: what is the package's own is in no type
+  identity.own;
   // @ts-expect-error: what JSON is must be looked at first
   plaintext.json().text;
   // @ts-expect-error: an issuer has keys
