@@ -33,6 +33,7 @@ func TestTheTryItPage(t *testing.T) {
 			write("way", %q);
 			press("connect");
 			await seen("state", "connected as ana of acme");
+			await seen("messages", "the gateway has you hear user:ana:inbox");
 		`, way), nil)
 	}
 	b.does(t, hand+`
@@ -81,6 +82,28 @@ func TestTheTryItPage(t *testing.T) {
 		await seen("state", "not connected");
 	`, nil)
 	b.shown(t, "page-3-vault")
+	// A log that is long forgets its oldest lines, and does not tear away who reads in it.
+	var log struct{ Lines, Read, Left int }
+	b.does(t, hand+`
+		const { line } = await import("./server.js");
+		for (let n = 0; n < 400; n++) line("messages", "number " + n);
+		$("messages").scrollTop = 0;
+		line("messages", "one more");
+		const read = $("messages").scrollTop;
+		$("messages").scrollTop = $("messages").scrollHeight;
+		for (let n = 0; n < 400; n++) line("messages", "again " + n);
+		return { lines: $("messages").childElementCount, read, left: Math.round($("messages").scrollHeight - $("messages").scrollTop - $("messages").clientHeight) };
+	`, &log)
+	if log.Lines != 500 || log.Read != 0 || log.Left > 1 {
+		t.Errorf("got a log of %+v, want 500 lines, 0 above who reads at its top, 0 below who reads at its end", log)
+	}
+	b.does(t, hand+`
+		globalThis.fetch = () => Promise.reject(new TypeError("Failed to fetch")); // as when dev was stopped
+		press("connect");
+		await seen("state", "portcullis dev does not answer; if it was stopped, start it again; again in");
+		press("go");
+		await seen("state", "not connected");
+	`, nil)
 	b.must(t, "Emulation.setEmulatedMedia", map[string]any{"features": []any{map[string]any{"name": "prefers-color-scheme", "value": "dark"}}}, nil)
 	b.must(t, "Emulation.setDeviceMetricsOverride", map[string]any{"width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": true}, nil)
 	b.shown(t, "page-4-dark-and-narrow")

@@ -60,6 +60,7 @@ func TestWhatThePageAsks(t *testing.T) {
 		want                     string
 	}{
 		{"the page", "GET", "/", "", 200, "<!doctype html>"},
+		{"its picture, which browsers ask for", "GET", "/icon.svg", "", 200, "<svg"},
 		{"settings", "GET", "/settings", "", 200, `"gateway":"ws://127.0.0.1:8080/v1/ws"`},
 		{"the key set", "GET", "/jwks.json", "", 200, `{"keys":[]}`},
 		{"a token", "POST", "/token", `{"user":"ana"}`, 200, `{"token":"token of ana"}`},

@@ -14,7 +14,7 @@ $("connect").addEventListener("submit", async (event) => {
   event.preventDefault();
   await client?.close();
   const user = $("user").value;
-  client = connect({ url: settings.gateway, way: $("way").value, token: tokenOf(user), onState, onFeed: listen });
+  client = connect({ url: settings.gateway, way: $("way").value, token: tokenOf(user), onState, onFeed });
 });
 
 $("go").addEventListener("click", () => client?.close());
@@ -23,7 +23,7 @@ $("go").addEventListener("click", () => client?.close());
 function onState(state) {
   const said = {
     connecting: () => "connecting",
-    connected: ({ welcome }) => `connected as ${welcome.user} of ${welcome.tenant}, ${welcome.connection}, until ${new Date(welcome.expires).toLocaleTimeString()}`,
+    connected: ({ welcome }) => `connected as ${welcome.user} of ${welcome.tenant}, ${welcome.connection}, with a token until ${new Date(welcome.expires).toLocaleTimeString()}, which is renewed before`,
     waiting: ({ error, waitMs }) => `${error.message}; again in ${Math.round(waitMs)} ms`,
     ended: ({ error }) => `not connected: ${error.message}`,
   }[state.phase](state);
@@ -33,6 +33,12 @@ function onState(state) {
   $("go").disabled = state.phase === "ended";
   if (state.phase !== "connected") $("members").replaceChildren();
   line("events", said, state.error && state.error.name !== "ClosedError" ? "bad" : "note");
+}
+
+// onFeed hears of what the gateway subscribes the user to by itself, such as an inbox.
+function onFeed(given) {
+  line("messages", `the gateway has you hear ${given.channel}`, "good");
+  void listen(given);
 }
 
 $("subscribe").addEventListener("submit", async (event) => {
@@ -109,6 +115,7 @@ $("past").addEventListener("click", () =>
 $("publish").addEventListener("submit", async (event) => {
   event.preventDefault();
   await tried(async () => {
+    if (needed().state.phase !== "connected") line("messages", "it waits for a connection", "note");
     const { position } = await needed().publish($("channel").value, $("text").value);
     line("messages", position ? `published, at offset ${position.offset}` : "published", "good");
   });

@@ -2,16 +2,23 @@
 
 export const $ = (id) => document.getElementById(id);
 
-/** Adds a line to a log, and shows the end of it. */
+const most = 500; // lines of a log; the oldest go
+
+/** Adds a line to a log, and shows it to who is at the end of the log: nobody is torn from what they read. */
 export function line(log, text, kind = "") {
-  const entry = Object.assign(document.createElement("li"), { textContent: text, className: kind });
-  $(log).append(entry);
-  $(log).scrollTop = $(log).scrollHeight;
+  const list = $(log);
+  const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 20;
+  list.append(Object.assign(document.createElement("li"), { textContent: text, className: kind }));
+  if (list.childElementCount > most) list.firstElementChild.remove();
+  if (atEnd) list.scrollTop = list.scrollHeight;
 }
 
 /** Asks for something, with a body where there is one. */
 export async function server(path, body, signal) {
-  const answer = await fetch(path, body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal });
+  const request = body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal };
+  const answer = await fetch(path, request).catch((error) => {
+    throw signal?.aborted ? error : new Error("portcullis dev does not answer; if it was stopped, start it again");
+  });
   if (!answer.ok) throw new Error(await answer.text());
   return answer.json();
 }
@@ -22,4 +29,7 @@ export const tokenOf =
   async ({ signal }) =>
     (await server("token", { user }, signal)).token;
 
-export const settings = await server("settings");
+export const settings = await server("settings").catch((error) => {
+  $("gateway").textContent = `${error.message}, and load this page again.`;
+  throw error;
+});

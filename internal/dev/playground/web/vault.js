@@ -37,8 +37,9 @@ async function arrive(user) {
   const issuer = new Issuer({ issuer: settings.issuer, tenant: "acme", keys: new URL("jwks.json", location.href) });
   const room = new Room({ tenant: "acme", channel, user, identity, distributors: ["ana"] });
   const grants = await client.subscribe(keys);
-  void take(user, room, grants);
-  void read(user, room, await client.subscribe(channel));
+  const ended = (error) => line(`of-${user}`, error.message, "bad");
+  take(user, room, grants).catch(ended);
+  read(user, room, await client.subscribe(channel)).catch(ended);
   return { client, room, issuer, assertion };
 }
 
@@ -64,7 +65,7 @@ async function read(user, room, messages) {
       line(`of-${user}`, `${said.user}: ${said.text()}`);
     } catch (error) {
       const text = String(message.data);
-      line(`of-${user}`, `${message.from.user}: ${text.slice(0, 100)}… (${text.length} characters; ${error.reason})`, "bad");
+      line(`of-${user}`, `${message.from.user}: ${text.slice(0, 60)}… of ${text.length} characters, not read: ${error.message}`, "bad");
     }
   }
 }
@@ -82,5 +83,9 @@ $("seal").addEventListener("submit", async (event) => {
 
 $("remove").addEventListener("click", async () => {
   $("remove").disabled = true;
-  await handOut(await people.get("ana").room.remove("ben"));
+  try {
+    await handOut(await people.get("ana").room.remove("ben"));
+  } catch (error) {
+    line("of-ana", error.message, "bad");
+  }
 });
