@@ -38,7 +38,7 @@ async function listen(feed) {
 }
 
 function said({ from, time, data }) {
-  show("messages", `${new Date(time).toLocaleTimeString()} ${from.user}: ${data.text ?? JSON.stringify(data)}`);
+  show("messages", `${new Date(time).toLocaleTimeString()} ${from.user}: ${data?.text ?? JSON.stringify(data)}`);
 }
 
 // members shows each user once, however many connections they have.

@@ -23,13 +23,18 @@ const room = new Room({ tenant: "acme", channel, user, identity, distributors: [
 const { assertion } = await ask("assertion", { keys: identity.keys });
 
 // Who is there shows their keys to everybody, and whoever hands out the keys answers with a new generation.
+// Here that is everybody whom the gateway's rules let publish there: a room of yours asks its own list, or a person.
+const removed = new Set();
+
 async function meet(feed) {
   const met = new Set([assertion]);
   for await (const { data } of feed) {
     if (met.has(data)) continue;
     met.add(data);
     try {
-      room.add(await issuer.verify(data));
+      const member = await issuer.verify(data);
+      if (removed.has(member.user)) continue; // with a new key they are who they were
+      room.add(member);
       await takeKey(); // it may have come before the one who gave it was known
       await client.publish(`${channel}:members`, assertion); // for whoever came later than this one
       if (user === distributor) await handOut(await room.generate());
@@ -79,6 +84,7 @@ const lines = createInterface({ input: process.stdin });
 for await (const line of lines) {
   try {
     const [, gone] = line.match(/^\/remove (.+)$/) ?? [];
+    if (gone && user === distributor) removed.add(gone);
     await (gone ? handOut(await room.remove(gone)) : client.publish(channel, await room.seal(line)));
   } catch (error) {
     console.log(error.message);

@@ -323,4 +323,11 @@ func TestTheEncryptedRoomOfTheExamples(t *testing.T) {
 	io.WriteString(byAna, "it is no more\n")
 	ana.says(t, "ana: it is no more")
 	ben.says(t, "ana says what cannot be read: key")
+	// Ben comes back with new keys, and hana for the first time: the next generation is hers.
+	again, _ := join("ben")
+	hana, _ := join("hana")
+	hana.says(t, "the key of generation 3")
+	io.WriteString(byAna, "he is out\n")
+	hana.says(t, "ana: he is out")
+	again.says(t, "ana says what cannot be read: key")
 }
