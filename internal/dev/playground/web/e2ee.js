@@ -641,7 +641,12 @@ var tests = {
   created: isWhole,
   members: (list) => Array.isArray(list) && list.length > 0 && list.every(isEntry) && once(list)
 };
-var isEntry = (entry2) => isObject(entry2) && exactly(entry2, { user: (name) => isText(name) && name !== "", sign: isId, to: isId, wrapped: (text2) => isText(text2) && decode(text2, wrappedLength(keyLength)) !== void 0 });
+var isEntry = (entry2) => isObject(entry2) && exactly(entry2, {
+  user: (name) => isText(name) && name !== "",
+  sign: isId,
+  to: isId,
+  wrapped: (text2) => isText(text2) && decode(text2, wrappedLength(keyLength)) !== void 0
+});
 var once = (list) => new Set(list.map(({ user, sign }) => person(user, sign))).size === list.length;
 var binding = ({ tenant, channel }, { key, generation }, user, to) => lp("portcullis-e2ee/1 wrap", tenant, channel, key, String(generation), user, to);
 async function writeGrant(place, terms, key, by, to) {

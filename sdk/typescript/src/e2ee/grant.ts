@@ -66,7 +66,12 @@ const tests = {
 
 const isEntry = (entry: unknown): boolean =>
   isObject(entry) &&
-  exactly<Entry>(entry, { user: (name) => isText(name) && name !== "", sign: isId, to: isId, wrapped: (text) => isText(text) && decode(text, wrappedLength(keyLength)) !== undefined });
+  exactly<Entry>(entry, {
+    user: (name) => isText(name) && name !== "",
+    sign: isId,
+    to: isId,
+    wrapped: (text) => isText(text) && decode(text, wrappedLength(keyLength)) !== undefined,
+  });
 
 const once = (list: Entry[]): boolean => new Set(list.map(({ user, sign }) => person(user, sign))).size === list.length;
 

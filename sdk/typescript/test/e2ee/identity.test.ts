@@ -53,6 +53,23 @@ function spare(text: string): string {
   return text.slice(0, -1) + letters[letters.indexOf(text.at(-1) as string) + 1];
 }
 
+interface Pair {
+  readonly sign: JsonWebKey;
+  readonly agree: JsonWebKey;
+}
+
+test("two halves that do not belong together are refused where the browser does not look at them", async (t) => {
+  const [json, other] = await Promise.all([0, 1].map(async () => (await Identity.generate({ extractable: true })).export()));
+  const [good, bad] = [JSON.parse(json as string), JSON.parse(other as string)] as [Pair, Pair];
+  // A browser that reads d alone, and finds x by itself.
+  const real = crypto.subtle.importKey.bind(crypto.subtle) as (...args: unknown[]) => Promise<CryptoKey>;
+  t.mock.method(crypto.subtle, "importKey", (format: string, key: JsonWebKey, ...rest: unknown[]) =>
+    real(format, format === "jwk" ? { ...key, x: [good.sign, good.agree].find(({ d }) => d === key.d)?.x } : key, ...rest));
+  await Identity.parse(JSON.stringify(good));
+  await refused(Identity.parse(JSON.stringify({ ...good, sign: { ...good.sign, x: bad.sign.x } })), "form");
+  await refused(Identity.parse(JSON.stringify({ ...good, agree: { ...good.agree, x: bad.agree.x } })), "form");
+});
+
 test("pairs of another curve are no identity", async () => {
   const { sign, agree } = (await Identity.generate()).pairs;
   await refused(Identity.from({ sign: agree, agree: sign }), "form");
