@@ -61,12 +61,16 @@ class Heard {
 class Said {
   readonly certain = new Map<number, unknown>();
   readonly uncertain = new Set<unknown>();
+  /** Publications whose first answer was lost. */
+  repeated = 0;
   over = false;
 
   async publish(c: Client, channel: string): Promise<void> {
     for (let n = 1; !this.over; n++) {
       try {
-        this.certain.set((await c.publish(channel, n)).position!.offset, n);
+        const { position, duplicate } = await c.publish(channel, n);
+        this.certain.set(position!.offset, n);
+        if (duplicate) this.repeated++;
       } catch (error) {
         if (!(error instanceof UncertainError)) throw error;
         this.uncertain.add(n);
@@ -93,7 +97,9 @@ test(`PORTCULLIS_SEED=${seed}`, { timeout: length + 180_000 }, async (t) => {
   const said = channels.map(() => new Said());
   const publishing = said.map((s, k) => s.publish(client(`publisher${k}`), channels[k]!));
   let cuts = 0;
-  for (const end = Date.now() + length; Date.now() < end || cuts < 2 * readers; ) {
+  const gapped = () => heard[2]!.some((h) => h.gaps.length > 0);
+  // On a machine that is slow it takes longer until the cuts show something.
+  for (const end = Date.now() + length; Date.now() < end || cuts < 2 * readers || !gapped(); ) {
     await new Promise((go) => setTimeout(go, chance() * 200));
     cuts += Number(await control(`/cut?one_in=6&seed=${Math.floor(chance() * 2 ** 31)}`));
   }
@@ -121,6 +127,5 @@ test(`PORTCULLIS_SEED=${seed}`, { timeout: length + 180_000 }, async (t) => {
     assert.deepEqual([...stored[k]!].filter(([, value]) => !uncertain.has(value)), [...certain], `${channel}: what is stored is not what was published, once each`);
     assert.equal(new Set(stored[k]!.values()).size, stored[k]!.size, `${channel}: something is stored twice`);
   }
-  t.diagnostic(`chaos: ${cuts} cuts of ${readers} readers, ${messages} messages were read, ${gaps} gaps told, ${said.reduce((n, s) => n + s.uncertain.size, 0)} publications uncertain`);
-  assert.ok(gaps > 0, "no gap on a channel that keeps three messages: this shows nothing");
+  t.diagnostic(`chaos: ${cuts} cuts of ${readers} readers, ${messages} messages were read, ${gaps} gaps told, ${said.reduce((n, s) => n + s.repeated, 0)} publications repeated`);
 });
