@@ -1,7 +1,7 @@
 import { address } from "./address.js";
-import type { WebSocketConstructor } from "./connection.js";
 import type { TokenSource, Way } from "./credential.js";
 import type { Feed, FeedOptions } from "./feed.js";
+import type { WebSocketConstructor } from "./socket.js";
 import type { State } from "./state.js";
 
 /** What a client needs. */

@@ -1,5 +1,6 @@
 import { RequestError, UnsubscribedError } from "./errors.js";
-import { type Feed, type FeedOptions, type Patience, Subscription } from "./feed.js";
+import type { Feed, FeedOptions, Patience } from "./feed.js";
+import { Subscription } from "./subscription.js";
 import { spread } from "./time.js";
 import { fault, type Frame, type Request } from "./wire.js";
 

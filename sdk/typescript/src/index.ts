@@ -3,16 +3,18 @@
  *
  * @packageDocumentation
  */
-export { connect, type Client } from "./client.js";
+export type { Client } from "./client.js";
 export type { Config } from "./config.js";
-export type { WebSocketConstructor, WebSocketLike } from "./connection.js";
 export type { TokenSource, Way } from "./credential.js";
 export { type Advice, ClosedError, CloseError, ProtocolError, RefusedError, RequestError, UncertainError, UnsubscribedError } from "./errors.js";
 export type { Feed, FeedOptions, Patience } from "./feed.js";
 export type { Gap } from "./gap.js";
 export type { HistoryOptions } from "./history.js";
+export { connect } from "./keeping.js";
 export type { Anew, ComingOrGoing, Presence, PresenceEvent, Untold } from "./presence.js";
 export type { Published } from "./publish.js";
 export { sealed, Sealed } from "./sealed.js";
+export type { WebSocketConstructor, WebSocketLike } from "./socket.js";
 export type { Connected, Connecting, Ended, State, Waiting } from "./state.js";
-export type { Chosen, Limits, Member, Message, Position, Sender, Welcome } from "./wire.js";
+export type { Chosen, Limits, Welcome } from "./welcome.js";
+export type { Member, Message, Position, Sender } from "./wire.js";

@@ -1,7 +1,6 @@
-import type { Message, Position } from "./wire.js";
-import type { Gap } from "./gap.js";
-import { through } from "./gap.js";
+import { type Gap, through } from "./gap.js";
 import { dropped, type PresenceEvent } from "./presence.js";
+import type { Message, Position } from "./wire.js";
 
 /** A queue holds at most so many messages, and of several so many characters of their frames. */
 export const queueMessages = 1024;

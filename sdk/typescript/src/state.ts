@@ -1,4 +1,4 @@
-import type { Welcome } from "./wire.js";
+import type { Welcome } from "./welcome.js";
 
 /** A handshake is on its way. */
 export interface Connecting {

@@ -1,8 +1,8 @@
 import { CloseError } from "./errors.js";
 import type { Connection } from "./connection.js";
 import type { Feeds } from "./feeds.js";
+import type { Subscription } from "./subscription.js";
 import { Alarm } from "./time.js";
-import type { Subscription } from "./feed.js";
 import { bytes } from "./wire.js";
 
 /** Bounds a batch of requests. A user's rate is not told: it becomes smaller when the gateway ended a connection because it was asked too often. */

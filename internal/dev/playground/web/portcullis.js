@@ -4,6 +4,89 @@ import {
   sealed
 } from "./both.js";
 
+// ../sdk/typescript/src/errors.ts
+var RequestError = class extends Error {
+  constructor(code, text2, retryMs = 0) {
+    super(`${code}: ${text2}`);
+    this.code = code;
+    this.text = text2;
+    this.retryMs = retryMs;
+  }
+  code;
+  text;
+  retryMs;
+  /** For logs. */
+  name = "RequestError";
+};
+var CloseError = class extends Error {
+  constructor(code, reason, retryMs = 0) {
+    super(code === lost ? `the connection was lost: ${reason}` : `the connection was closed: ${code} ${reason}`.trimEnd() + (retryMs ? `, retry after ${retryMs} ms` : ""));
+    this.code = code;
+    this.reason = reason;
+    this.retryMs = retryMs;
+  }
+  code;
+  reason;
+  retryMs;
+  /** For logs. */
+  name = "CloseError";
+  /** What the band of the code asks for. */
+  get advice() {
+    const band = Math.floor(this.code / 100);
+    return bands[band] ?? (elsewhere.includes(this.code) ? "back off" : "stop");
+  }
+};
+var lost = 1006;
+var bands = { 40: "reconnect", 41: "back off", 42: "renew" };
+var elsewhere = [1001, lost, 1011, 1012, 1013, 1014];
+var RefusedError = class extends Error {
+  constructor(status, code, detail, instance, retryAfterMs) {
+    super([`the gateway refused: ${status}`, code && ` ${code}`, detail && `: ${detail}`, instance && `, instance ${instance}`].join(""));
+    this.status = status;
+    this.code = code;
+    this.detail = detail;
+    this.instance = instance;
+    this.retryAfterMs = retryAfterMs;
+  }
+  status;
+  code;
+  detail;
+  instance;
+  retryAfterMs;
+  /** For logs. */
+  name = "RefusedError";
+  /** Whether another attempt can end better. */
+  get advice() {
+    if (this.status === 401) return "renew";
+    return this.status === 429 || this.status >= 500 ? "back off" : "stop";
+  }
+};
+var UncertainError = class extends Error {
+  /** For logs. */
+  name = "UncertainError";
+  constructor(channel, cause) {
+    super(`publish on ${channel}: the message may or may not have been delivered: its answer was lost`, { cause });
+  }
+};
+var ClosedError = class extends Error {
+  /** For logs. */
+  name = "ClosedError";
+  constructor() {
+    super("the client was closed");
+  }
+};
+var UnsubscribedError = class extends Error {
+  /** For logs. */
+  name = "UnsubscribedError";
+  constructor() {
+    super("the subscription was ended by this client");
+  }
+};
+var ProtocolError = class extends Error {
+  /** For logs. */
+  name = "ProtocolError";
+};
+
 // ../sdk/typescript/src/time.ts
 var longestTimer = 2 ** 31 - 1;
 var shortPause = 500;
@@ -120,89 +203,6 @@ function check(c) {
   return { ...c, address: at, renew: c.renew ?? c.token, way, longestPauseMs, WebSocket: socket, fetch: c.fetch ?? ((input, init) => globalThis.fetch(input, init)) };
 }
 
-// ../sdk/typescript/src/errors.ts
-var RequestError = class extends Error {
-  constructor(code, text2, retryMs = 0) {
-    super(`${code}: ${text2}`);
-    this.code = code;
-    this.text = text2;
-    this.retryMs = retryMs;
-  }
-  code;
-  text;
-  retryMs;
-  /** For logs. */
-  name = "RequestError";
-};
-var CloseError = class extends Error {
-  constructor(code, reason, retryMs = 0) {
-    super(code === lost ? `the connection was lost: ${reason}` : `the connection was closed: ${code} ${reason}`.trimEnd() + (retryMs ? `, retry after ${retryMs} ms` : ""));
-    this.code = code;
-    this.reason = reason;
-    this.retryMs = retryMs;
-  }
-  code;
-  reason;
-  retryMs;
-  /** For logs. */
-  name = "CloseError";
-  /** What the band of the code asks for. */
-  get advice() {
-    const band = Math.floor(this.code / 100);
-    return bands[band] ?? (elsewhere.includes(this.code) ? "back off" : "stop");
-  }
-};
-var lost = 1006;
-var bands = { 40: "reconnect", 41: "back off", 42: "renew" };
-var elsewhere = [1001, lost, 1011, 1012, 1013, 1014];
-var RefusedError = class extends Error {
-  constructor(status, code, detail, instance, retryAfterMs) {
-    super([`the gateway refused: ${status}`, code && ` ${code}`, detail && `: ${detail}`, instance && `, instance ${instance}`].join(""));
-    this.status = status;
-    this.code = code;
-    this.detail = detail;
-    this.instance = instance;
-    this.retryAfterMs = retryAfterMs;
-  }
-  status;
-  code;
-  detail;
-  instance;
-  retryAfterMs;
-  /** For logs. */
-  name = "RefusedError";
-  /** Whether another attempt can end better. */
-  get advice() {
-    if (this.status === 401) return "renew";
-    return this.status === 429 || this.status >= 500 ? "back off" : "stop";
-  }
-};
-var UncertainError = class extends Error {
-  /** For logs. */
-  name = "UncertainError";
-  constructor(channel, cause) {
-    super(`publish on ${channel}: the message may or may not have been delivered: its answer was lost`, { cause });
-  }
-};
-var ClosedError = class extends Error {
-  /** For logs. */
-  name = "ClosedError";
-  constructor() {
-    super("the client was closed");
-  }
-};
-var UnsubscribedError = class extends Error {
-  /** For logs. */
-  name = "UnsubscribedError";
-  constructor() {
-    super("the subscription was ended by this client");
-  }
-};
-var ProtocolError = class extends Error {
-  /** For logs. */
-  name = "ProtocolError";
-};
-
 // ../sdk/typescript/src/shape.ts
 var integer = Number.isSafeInteger;
 var count = (value) => integer(value) && value >= 0;
@@ -259,13 +259,15 @@ function isFrame(value) {
   return frame(value) && (needed[value.type]?.(value) ?? true);
 }
 
-// ../sdk/typescript/src/wire.ts
-var subprotocol = "portcullis.v1.json";
+// ../sdk/typescript/src/welcome.ts
 function greeting(f) {
   if (f.type !== "welcome") return void 0;
   const { type: _, ping_ms: pingMs = 0, subscriptions: chosen = [], limits: limits2 = {}, ...who } = f;
   return { ...who, pingMs, limits: limits2, chosen };
 }
+
+// ../sdk/typescript/src/wire.ts
+var subprotocol = "portcullis.v1.json";
 function spell(id, { type, raw, ...rest }) {
   const head = JSON.stringify({ type, id, ...rest });
   return raw === void 0 ? head : `${head.slice(0, -1)},"data":${raw}}`;
@@ -650,7 +652,7 @@ var Queue = class {
   }
 };
 
-// ../sdk/typescript/src/feed.ts
+// ../sdk/typescript/src/subscription.ts
 var Subscription = class {
   /** at is what was put last; what the next connection continues from. */
   constructor(channel, options, leave, at = options.since) {
@@ -1159,7 +1161,7 @@ var Tender = class {
   }
 };
 
-// ../sdk/typescript/src/client.ts
+// ../sdk/typescript/src/keeping.ts
 function connect(config) {
   return new Keeping(check(config));
 }
