@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -239,6 +240,40 @@ func TestATokenIsReplacedBeforeItsEnd(t *testing.T) {
 				time.Sleep(time.Hour - 40*time.Second)
 				if len(s.pauses()) != 0 || k.State().Phase != client.Connected || k.State().Err == nil {
 					t.Errorf("got %+v after %v, want the first connection, and why the second refresh failed", k.State(), s.pauses())
+				}
+			})
+		})
+	}
+}
+
+// A gateway that says without end that the credential ends, and gives each new one an end that is past, makes nobody ask for a token more often than every ten seconds.
+func TestAGatewayForWhichEveryTokenIsOld(t *testing.T) {
+	for name, told := range map[string]string{"by the ends that it gives": "", "by its word": `{"type":"expiring","in_ms":1}`} {
+		t.Run(name, func(t *testing.T) {
+			plays := func(t *testing.T) []http.HandlerFunc {
+				return []http.HandlerFunc{plays(t, func(p *peer) {
+					p.say(strings.Replace(strings.Replace(hello, "1767225600000", "1", 1), "25000", "0", 1))
+					for a, ok := p.hear(); ok; a, ok = p.hear() {
+						p.say(fmt.Sprintf(`{"type":"ok","id":%d,"expires":1}`, a.ID))
+						if told != "" {
+							p.say(told)
+						}
+					}
+				})}
+			}
+			var asked atomic.Int64
+			change := func(o *client.Config) {
+				o.Renew = func(context.Context) (string, error) {
+					if asked.Add(1) > 100 {
+						return "", errors.New("too often")
+					}
+					return "renewed", nil
+				}
+			}
+			inBubble(t, plays, change, func(t *testing.T, _ *client.Client, _ *script) {
+				time.Sleep(35 * time.Second)
+				if got := asked.Load(); got != 4 {
+					t.Errorf("a token was asked for %d times in 35 s, want 4", got)
 				}
 			})
 		})

@@ -11,7 +11,7 @@ import (
 const (
 	// refreshBefore is how long before its end a credential is refreshed where the gateway says nothing; it does at a minute before.
 	refreshBefore = 45 * time.Second
-	// refreshAgain is the pause after a refresh that failed. The connection goes on with what it had.
+	// refreshAgain is the pause after a refresh that failed, with which the connection goes on with what it had, and the least from one to the next.
 	refreshAgain = 10 * time.Second
 )
 
@@ -25,6 +25,7 @@ type refresher struct {
 	end    context.CancelFunc
 	result chan refreshed
 	work   sync.WaitGroup
+	begun  time.Time // the last one
 	busy   bool
 	over   bool // the session's credential cannot be refreshed
 }
@@ -49,11 +50,16 @@ func (r *refresher) plan(expires time.Time) {
 	}
 }
 
+// begin refreshes now. Where the gateway says again and again that the credential ends, or gives it an end that is past, it is when the pause is over.
 func (r *refresher) begin() {
 	if r.busy || r.over {
 		return
 	}
-	r.busy = true
+	if rest := time.Until(r.begun.Add(refreshAgain)); rest > 0 {
+		r.timer.Reset(rest)
+		return
+	}
+	r.busy, r.begun = true, time.Now()
 	r.work.Go(func() {
 		expires, err := r.refresh()
 		r.result <- refreshed{expires, err}
