@@ -30,7 +30,7 @@ func (g *gateway) client(address, more string, tokens ...string) string {
 		const tokens = %s, states = [];
 		let asked = 0;
 		const until = async (what, is) => { for (const end = Date.now() + 45000; Date.now() < end; await new Promise(r => setTimeout(r, 5))) { const it = is(); if (it) return it; } throw new Error(what + " did not come: " + JSON.stringify(states)); };
-		const brief = (s) => ({ phase: s.phase, name: s.error?.name, code: s.error?.code, status: s.error?.status, detail: s.error?.detail, instance: s.error?.instance, connection: s.welcome?.connection, user: s.welcome?.user });
+		const brief = (s) => ({ phase: s.phase, name: s.error?.name, message: s.error?.message, code: s.error?.code, status: s.error?.status, detail: s.error?.detail, instance: s.error?.instance, connection: s.welcome?.connection, user: s.welcome?.user });
 		const c = connect({ url: "wss://%s", token: () => tokens[Math.min(asked++, tokens.length - 1)], onState: (s) => states.push(brief(s)), %s });
 	`, list, address, more)
 }
@@ -349,23 +349,26 @@ func TestAForeignPage(t *testing.T) {
 	token := acme.token("ana")
 	for _, tt := range []struct{ name, origin, ticket, subprotocol string }{
 		{"of another tenant", globex.origin, "origin_refused", "origin_refused"},
-		{"of nobody", "https://evil.example", "", "1006"}, // the browser keeps from it what was answered
+		{"of nobody", "https://evil.example", "", "1006"}, // the browser keeps from it what was answered; whoever wrote it reads what to look at
 	} {
 		for way, code := range map[string]string{"ticket": tt.ticket, "subprotocol": tt.subprotocol} {
 			b := browse(t)
 			b.opens(t, tt.origin)
 			var got struct {
-				Name, Code string
-				Connected  bool
+				Name, Code, Message string
+				Connected           bool
 			}
 			b.does(t, g.client(g.address, fmt.Sprintf("way: %q", way), token)+`
 				const first = await until("an end", () => states.find((s) => s.name));
 				await new Promise((r) => setTimeout(r, 700));
 				await c.close();
-				return { name: first.name, code: String(first.code ?? ""), connected: states.some((s) => s.phase === "connected") };
+				return { name: first.name, code: String(first.code ?? ""), message: first.message, connected: states.some((s) => s.phase === "connected") };
 			`, &got)
 			if got.Connected || got.Code != code {
 				t.Errorf("%s, by %s: got %+v, want no connection and %q", tt.name, way, got, code)
+			}
+			if !strings.Contains(got.Message, "origin") {
+				t.Errorf("%s, by %s: got %q, want a word about origins", tt.name, way, got.Message)
 			}
 		}
 	}
