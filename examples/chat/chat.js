@@ -20,7 +20,7 @@ $("come").addEventListener("submit", async (event) => {
 
 async function enter(channel) {
   room = channel;
-  // What is there is asked first; what the room says from then on comes behind it, without a gap.
+  // What is there is asked first; what the room says from then on comes behind it, without a gap. Where nothing was kept yet it begins with the present.
   const past = [];
   for await (const message of client.history(channel, { reverse: true })) if (past.unshift(message) === 20) break;
   $("messages").replaceChildren();
