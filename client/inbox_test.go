@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 	"time"
@@ -55,5 +56,17 @@ func TestAnAnswerBeforeTheEndIsAnAnswer(t *testing.T) {
 		if _, answered := c.wait(t.Context(), p); !answered {
 			t.Fatal("the answer was lost")
 		}
+	}
+}
+
+// A gateway tells of users whose infos are large, to a caller that is slow.
+func TestJoinsDoNotFillTheMemoryOfWhoIsSlow(t *testing.T) {
+	q := queue{ready: make(chan struct{}, 1)}
+	info := bytes.Repeat([]byte("1"), 1<<20)
+	for range 100 {
+		q.put(event{presence: &PresenceEvent{Kind: Joined, Member: Member{User: "ben", Info: info}}})
+	}
+	if got, want := len(q.events), inboxBytes>>20; got > want || q.stale == nil {
+		t.Errorf("%d events of 1 MiB are kept, want at most %d, and a word that some were not", got, want)
 	}
 }

@@ -10,10 +10,16 @@ type event struct {
 }
 
 func (e event) size() int {
-	if e.message == nil {
-		return 0
+	switch {
+	case e.message != nil:
+		return len(e.message.Data) + len(e.message.Binary)
+	case e.presence != nil:
+		m := e.presence.Member
+		return len(m.User) + len(m.Connection) + len(m.Info)
+	case e.gap != nil:
+		return len(e.gap.Epoch) + len(e.gap.Reason)
 	}
-	return len(e.message.Data) + len(e.message.Binary)
+	return 0
 }
 
 // queue stands between the reading goroutine, which never waits, and the callers of Next. It is bounded as an inbox is, and what it drops becomes
