@@ -10,6 +10,7 @@ const moments: [name: string, reach: (stage: Stage) => Promise<void>][] = [
   ["in a handshake", async (s) => (await settle(), s.socket.open())],
   ["while connected", async (s) => void (await s.meet())],
   ["between two attempts", async (s) => (await settle(), s.socket.fail(), settle())],
+  ["before a channel is asked for again", async (s) => void ((await s.meet()), void verdict(s.client.subscribe("room:9")), await settle(), s.socket.refuse("unavailable", 60_000), await settle())],
   ["with a gateway that does not answer a goodbye", async (s) => void ((await s.meet()).polite = false)],
 ];
 
@@ -52,6 +53,31 @@ test("what lives on leaves no listener on a caller's signal when its request is 
   }
   assert.equal(getEventListeners(signal, "abort").length, 0);
   await stage.client.close();
+});
+
+test("a connection that ended leaves no listener, however many there were", async (t) => {
+  const held = new Map<unknown, number>();
+  const { addEventListener, removeEventListener } = EventTarget.prototype;
+  t.mock.method(AbortSignal.prototype, "addEventListener", function (this: AbortSignal, ...given: Parameters<typeof addEventListener>) {
+    held.set(given[1], (held.get(given[1]) ?? 0) + 1);
+    addEventListener.apply(this, given);
+  });
+  t.mock.method(AbortSignal.prototype, "removeEventListener", function (this: AbortSignal, ...given: Parameters<typeof removeEventListener>) {
+    held.delete(given[1]);
+    removeEventListener.apply(this, given);
+  });
+  const stage = new Stage(t);
+  const counts = [];
+  for (let n = 0; n < 3; n++) {
+    await stage.meet();
+    counts.push(held.size);
+    stage.socket.end(4000, '{"code":"draining"}');
+    await settle();
+    await stage.clock.pass(0);
+  }
+  assert.deepEqual(counts, Array(3).fill(counts[0]), "listeners in each connection");
+  await stage.client.close();
+  assert.equal(held.size, 0, "listeners behind the last");
 });
 
 test("a goodbye is waited for, and no longer than two seconds", async (t) => {

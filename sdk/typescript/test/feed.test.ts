@@ -187,6 +187,16 @@ test("a channel that is left is heard no more; the gateway is asked once it can 
   await stage.client.close();
 });
 
+test("a channel is left where the connection ends before the gateway has agreed", async (t) => {
+  const { socket, feed: f, stage } = await feed(t);
+  const left = verdict(f.unsubscribe());
+  await settle();
+  socket.end(4000, '{"code":"draining","retry_ms":60000}');
+  await settle();
+  assert.equal(left(), undefined, "it has returned, before there is another connection");
+  await stage.client.close();
+});
+
 test("a subscribe whose caller has no more time leaves the channel", async (t) => {
   const stage = new Stage(t);
   const socket = await stage.meet();

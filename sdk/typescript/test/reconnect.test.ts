@@ -19,6 +19,19 @@ test("pauses double from failure to failure, up to 30 seconds", async (t) => {
   await stage.client.close();
 });
 
+test("a pause is any part of its bound: clients that were lost together do not come back together", async (t) => {
+  const stage = new Stage(t);
+  for (const part of [0, 0.25, 0.5, 0.999]) {
+    t.mock.method(Math, "random", () => part);
+    await settle();
+    stage.socket.fail();
+    await settle();
+    await stage.clock.pass(waits(stage).at(-1)!);
+  }
+  assert.deepEqual(waits(stage), [0, 250, 1000, 3996]);
+  await stage.client.close();
+});
+
 test("a connection that lasts ten seconds has the pauses begin anew, a shorter one has not", async (t) => {
   const stage = new Stage(t);
   for (const lasts of [9_000, 9_000, 10_000, 9_000]) {

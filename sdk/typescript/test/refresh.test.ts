@@ -73,6 +73,19 @@ for (const [name, renew, code, again] of failures) {
   });
 }
 
+test("a refresh that the gateway puts off is tried again when it says", async (t) => {
+  const stage = new Stage(t);
+  const socket = await stage.meet({ expires: start + minutes(10), ping_ms: 0 });
+  socket.say({ type: "expiring", in_ms: 60_000 });
+  await settle();
+  socket.refuse("unavailable", 20_000);
+  await stage.clock.pass(19_999);
+  assert.equal(socket.unanswered.length, 0);
+  await stage.clock.pass(1);
+  assert.equal(socket.answer({ expires: start + minutes(20) }).type, "refresh");
+  await stage.client.close();
+});
+
 test("a source that does not come back holds up neither the connection nor its end", async (t) => {
   const stage = new Stage(t, { renew: () => new Promise(() => {}) });
   const socket = await stage.meet({ expires: start + minutes(10), ping_ms: 0 });
