@@ -2,7 +2,6 @@ package e2ee
 
 import (
 	"crypto/rand"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -35,12 +34,15 @@ func (r *Room) leave(user string) error {
 	if user == r.options.User {
 		return refuse(Distributor, "a distributor does not remove itself; another one does")
 	}
-	before := len(r.present)
-	maps.DeleteFunc(r.present, func(p person, _ bool) bool { return p.user == user }) // the keys stay known: history is read with them
-	if len(r.present) == before {
+	before := len(r.removed)
+	for who := range r.members { // they stay known: history is read with their keys
+		if who.user == user {
+			r.removed[who] = true
+		}
+	}
+	if len(r.removed) == before {
 		return refuse(NotMember, "%.200q is no member", user)
 	}
-	r.removed = true
 	return nil
 }
 
@@ -68,9 +70,6 @@ func (r *Room) generate() (string, error) {
 	if err := r.take(g, made); err != nil {
 		return "", err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.removed = false
 	return g.text, nil
 }
 
@@ -102,7 +101,7 @@ func (r *Room) everybody(now time.Time) []Member {
 	defer r.mu.Unlock()
 	var all []Member
 	for who, m := range r.members {
-		if r.present[who] && !m.ended(now) {
+		if !r.removed[who] && !m.ended(now) {
 			all = append(all, m)
 		}
 	}

@@ -42,6 +42,27 @@ func TestAGrantOfARemovedDistributor(t *testing.T) {
 	})
 }
 
+// Two distribute, and one was not told that ben was taken out: the next generation has him once more. Ana says nothing under it.
+func TestADistributorWhoWasNotTold(t *testing.T) {
+	at(t, noon.Unix(), func(t *testing.T) {
+		anas := distributed(t, ana, "ana", "cid")
+		join(t, anas, ben)
+		join(t, anas, cid)
+		generate(t, anas)
+		if _, err := anas.Remove("ben"); err != nil {
+			t.Fatal(err)
+		}
+		accept(t, givesIn(cid, room1, key3, 3, time.Now(), ana, ben, cid).text(), anas)
+		_, err := anas.Seal([]byte("he is out"))
+		refused(t, err, e2ee.Expired)
+		refuses(t, anas, delivered(said(ben, key3, 1, "I am not").text(), ben), e2ee.From)
+		generate(t, anas)
+		if _, err := anas.Seal([]byte("he is out")); err != nil {
+			t.Errorf("got %v, want a message under the key that ben has not", err)
+		}
+	})
+}
+
 // distributed is room:1 as p sees it, with these distributors.
 func distributed(t testing.TB, p person, distributors ...string) *e2ee.Room {
 	t.Helper()

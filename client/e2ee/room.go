@@ -30,10 +30,9 @@ type Room struct {
 
 	mu      sync.Mutex // guards what follows; nothing is encrypted and no signature verified under it
 	members map[person]Member
-	present map[person]bool // those of members who were not removed: they are given keys, may give them, and are heard
+	removed map[person]bool // of members: they are given no keys, give none, and are not heard
 	keys    keyring
 	counter uint64
-	removed bool // somebody was, and there is no new generation yet
 }
 
 // NewRoom checks options and starts nothing. It knows its own user already; a channel key comes with [Room.Accept] or [Room.Generate].
@@ -50,10 +49,10 @@ func NewRoom(o RoomOptions) (*Room, error) {
 		return nil, errors.New("RoomOptions.Identity and Distributors must be given: a room believes nobody else about keys")
 	}
 	o.Distributors = slices.Clone(o.Distributors)
-	r := &Room{options: o, members: make(map[person]Member), present: make(map[person]bool)}
+	r := &Room{options: o, members: make(map[person]Member), removed: make(map[person]bool)}
 	_, _ = rand.Read(r.session[:]) // it never fails: the program ends instead
 	me := Member{o.Identity.public, o.User, o.Tenant, time.Time{}}
-	r.members[me.person()], r.present[me.person()] = me, true
+	r.members[me.person()] = me
 	return r, nil
 }
 
@@ -74,7 +73,7 @@ func (r *Room) Add(m Member) error {
 	if there, ok := r.members[m.person()]; !ok || !there.ends.IsZero() && there.ends.Before(m.ends) {
 		r.members[m.person()] = m
 	}
-	r.present[m.person()] = true
+	delete(r.removed, m.person())
 	return nil
 }
 
@@ -104,11 +103,13 @@ func (r *Room) next(now time.Time) (*generation, uint64, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	g := r.keys.newest
-	switch {
-	case g == nil:
+	if g == nil {
 		return nil, 0, refuse(Key, "there is no channel key yet; accept a grant, or generate one as a distributor")
-	case r.removed:
-		return nil, 0, refuse(Expired, "a member was removed, and there is no new channel key yet; generate one")
+	}
+	for who := range r.removed {
+		if g.list[who] {
+			return nil, 0, refuse(Expired, "%.200q was removed and has the newest channel key; generate one, and tell the other distributors", who.user)
+		}
 	}
 	if err := g.seals(now); err != nil {
 		return nil, 0, err
@@ -131,7 +132,7 @@ func (r *Room) Open(m Message) ([]byte, error) {
 	if _, err := r.keys.live(o.key, time.Now()); err != nil {
 		return nil, err
 	}
-	if !r.keys.newest.list[o.from] || !r.present[o.from] {
+	if !r.keys.newest.list[o.from] || r.removed[o.from] {
 		return nil, refuse(From, "user %.200q is not on the list of generation %d any more, or was removed here", o.from.user, r.keys.newest.number)
 	}
 	if o.under.seen == nil {
@@ -166,7 +167,7 @@ func (r *Room) here(who person) (Member, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m, ok := r.members[who]
-	return m, ok && r.present[who]
+	return m, ok && !r.removed[who]
 }
 
 func (r *Room) distributors() string { return strings.Join(r.options.Distributors, ", ") }
