@@ -3,8 +3,8 @@ import type { Frame } from "./wire.js";
 /** Whether a value is what a member of a frame may be. */
 type Test = (value: any) => boolean;
 
-const integer: Test = Number.isSafeInteger; // beyond 2^53 two numbers would be one
-const count: Test = (value) => integer(value) && value >= 0;
+const moment: Test = Number.isFinite; // some say "never" with an end in a million years
+const count: Test = (value) => Number.isSafeInteger(value) && value >= 0; // beyond 2^53 two numbers would be one
 const text: Test = (value) => typeof value === "string";
 const flag: Test = (value) => typeof value === "boolean";
 const list = (one: Test): Test => (value) => Array.isArray(value) && value.every(one);
@@ -21,7 +21,7 @@ function object(tests: { [name: string]: Test }, ...needed: string[]): Test {
 
 const place = { channel: text, offset: count, epoch: text };
 const member = object({ user: text, connection: text }, "user");
-const publication = { ...place, base64: text, encryption: text, time: integer, from: member };
+const publication = { ...place, base64: text, encryption: text, time: moment, from: member };
 const limits = { message_size: count, subscriptions_per_connection: count, messages_per_second_per_connection: count, bytes_per_second_per_connection: count };
 
 const frame = object(
@@ -43,7 +43,7 @@ const frame = object(
     members: list(member),
     count,
     told: flag,
-    expires: integer,
+    expires: moment,
     connection: text,
     tenant: text,
     user: text,

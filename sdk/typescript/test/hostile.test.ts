@@ -79,6 +79,13 @@ test("a second welcome, an answer to nothing and a frame of tomorrow are passed 
   await stage.client.close();
 });
 
+test("a credential that ends in a million years is one", async (t) => {
+  const stage = new Stage(t);
+  await stage.meet({ expires: 31_556_952e12 });
+  assert.equal(stage.client.state.phase, "connected");
+  await stage.client.close();
+});
+
 test("names out of Object.prototype are names", async (t) => {
   const stage = new Stage(t);
   const socket = await stage.meet();

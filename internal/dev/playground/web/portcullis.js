@@ -92,8 +92,8 @@ var longestTimer = 2 ** 31 - 1;
 var shortPause = 500;
 function stopwatch() {
   const date = Date.now();
-  const moment = performance.now();
-  return () => Math.max(Date.now() - date, performance.now() - moment);
+  const moment2 = performance.now();
+  return () => Math.max(Date.now() - date, performance.now() - moment2);
 }
 var Alarm = class {
   #timer;
@@ -204,8 +204,8 @@ function check(c) {
 }
 
 // ../sdk/typescript/src/shape.ts
-var integer = Number.isSafeInteger;
-var count = (value) => integer(value) && value >= 0;
+var moment = Number.isFinite;
+var count = (value) => Number.isSafeInteger(value) && value >= 0;
 var text = (value) => typeof value === "string";
 var flag = (value) => typeof value === "boolean";
 var list = (one) => (value) => Array.isArray(value) && value.every(one);
@@ -215,7 +215,7 @@ function object(tests, ...needed2) {
 }
 var place = { channel: text, offset: count, epoch: text };
 var member = object({ user: text, connection: text }, "user");
-var publication = { ...place, base64: text, encryption: text, time: integer, from: member };
+var publication = { ...place, base64: text, encryption: text, time: moment, from: member };
 var limits = { message_size: count, subscriptions_per_connection: count, messages_per_second_per_connection: count, bytes_per_second_per_connection: count };
 var frame = object(
   {
@@ -236,7 +236,7 @@ var frame = object(
     members: list(member),
     count,
     told: flag,
-    expires: integer,
+    expires: moment,
     connection: text,
     tenant: text,
     user: text,
