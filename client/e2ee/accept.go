@@ -48,6 +48,7 @@ func (r *Room) given(g *grant, now time.Time) error {
 	case g.created.After(now.Add(2 * leeway)):
 		return refuse(Expired, "the grant is from the future (%s); compare the clocks", g.created.UTC().Format(time.RFC3339))
 	}
+	g.by = m.person()
 	return nil
 }
 

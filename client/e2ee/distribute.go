@@ -43,6 +43,9 @@ func (r *Room) leave(user string) error {
 	if len(r.removed) == before {
 		return refuse(NotMember, "%.200q is no member", user)
 	}
+	if r.keys.newest != nil {
+		r.left = r.keys.newest.number
+	}
 	return nil
 }
 
@@ -79,7 +82,7 @@ func (r *Room) granted(key []byte, now time.Time) (*grant, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &grant{tenant: r.options.Tenant, channel: r.options.Channel, key: kid, generation: r.Generation() + 1, created: now.Truncate(time.Second)}
+	g := &grant{tenant: r.options.Tenant, channel: r.options.Channel, key: kid, generation: r.Generation() + 1, created: now.Truncate(time.Second), by: person{r.options.Identity.signID, r.options.User}}
 	if g.generation > maxInteger {
 		return nil, refuse(Expired, "the channel's generations are used up: somebody gave one the number %d; begin another channel", maxInteger)
 	}

@@ -100,6 +100,9 @@ func (k *keyring) fits(g *grant) (same bool, err error) {
 	if len(k.held) == maxGenerations && g.generation < k.held[0].number {
 		return false, refuse(Rollback, "generation %d is older than the %d that are held", g.generation, maxGenerations)
 	}
+	if k.newest != nil && g.generation > k.newest.number && !k.newest.list[g.by] {
+		return false, refuse(Distributor, "%.200q gives generation %d, and is not on the list of generation %d: somebody took them out", g.by.user, g.generation, k.newest.number)
+	}
 	return false, nil
 }
 

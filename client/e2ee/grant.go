@@ -18,6 +18,7 @@ type grant struct {
 	signed
 	text        string
 	distributor string // the id of the key that should have signed it
+	by          person // whose key that is, where it is known
 
 	tenant, channel, key string
 	generation           uint64

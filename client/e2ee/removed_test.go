@@ -38,7 +38,24 @@ func TestAGrantOfARemovedDistributor(t *testing.T) {
 		}
 		refused(t, anas.Accept(givesIn(ben, room1, key3, 3, time.Now(), ana, ben).text()), e2ee.Distributor)
 		join(t, anas, ben)
-		accept(t, givesIn(ben, room1, key3, 3, time.Now(), ana, ben).text(), anas)
+		generate(t, anas)
+		accept(t, givesIn(ben, room1, key3, 4, time.Now(), ana, ben).text(), anas)
+	})
+}
+
+// Ben distributes too, and was taken out by ana. He gives everybody a key once more, and so comes back: to those who have the generation without him he is nobody.
+func TestARemovedDistributorWhoTakesTheRoomBack(t *testing.T) {
+	at(t, noon.Unix(), func(t *testing.T) {
+		cids := distributed(t, cid, "ana", "ben")
+		join(t, cids, ana)
+		join(t, cids, ben)
+		accept(t, gives(key1, 1, noon, ana, ben, cid).text(), cids)
+		accept(t, gives(key3, 3, noon, ana, cid).text(), cids)
+		refused(t, cids.Accept(givesIn(ben, room1, key4, 4, noon, ana, ben, cid).text()), e2ee.Distributor)
+		accept(t, givesIn(ben, room1, key2, 2, noon, ana, ben, cid).text(), cids) // from before: for reading
+		if got := cids.Generation(); got != 3 {
+			t.Errorf("got generation %d, want 3", got)
+		}
 	})
 }
 

@@ -30,6 +30,7 @@ type Room struct {
 
 	mu      sync.Mutex // guards what follows; nothing is encrypted and no signature verified under it
 	members map[person]Member
+	left    uint64          // the generation at which somebody was last removed: they may have it on a device that is not known here
 	removed map[person]bool // of members: they are given no keys, give none, and are not heard
 	keys    keyring
 	counter uint64
@@ -105,6 +106,9 @@ func (r *Room) next(now time.Time) (*generation, uint64, error) {
 	g := r.keys.newest
 	if g == nil {
 		return nil, 0, refuse(Key, "there is no channel key yet; accept a grant, or generate one as a distributor")
+	}
+	if g.number == r.left {
+		return nil, 0, refuse(Expired, "somebody was removed who may have the newest channel key; generate one")
 	}
 	for who := range r.removed {
 		if g.list[who] {

@@ -65,6 +65,10 @@ export class Distribution {
     if (payload.created > this.now() / 1000 + ahead) refuse("expired", "the grant is from the future: set the clock right");
     const name = await digest(text as string);
     if (!this.keyring.isNew(payload, name)) return;
+    const { newest, generation } = this.keyring;
+    if (newest && payload.generation > generation && !newest.has(by)) {
+      refuse("distributor", `${by.user} gives generation ${payload.generation}, and is not on the list of generation ${generation}: somebody took them out`);
+    }
     const key = await takeKey(payload, this.roster.me.user, this.identity);
     this.keyring.add(await ChannelKey.of(payload, payload.members, name, key), this.now());
   }
