@@ -22,17 +22,6 @@ func remote(r *http.Request, c *door.Caller) string {
 	return r.RemoteAddr
 }
 
-// noPlace is the answer to somebody for whom there is no place.
-func noPlace(over limit.Over) error {
-	switch over.Quota {
-	case limit.ConnectionsPerUser:
-		return door.Reject(door.UserFull, "%s", over.Text())
-	case limit.ConnectionsPerSecond:
-		return door.Later(door.TenantRate, over.Retry, "%s", over.Text())
-	}
-	return door.Reject(door.TenantFull, "%s", over.Text())
-}
-
 // enter answers 101 and starts the session, which then gives place back; on an error place is given back here. answered says that there was an answer, so
 // that none may follow: the library writes its own.
 func (g *Gateway) enter(w http.ResponseWriter, r *http.Request, a admitted, place *limit.Place) (answered bool, err error) {

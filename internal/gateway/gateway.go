@@ -132,7 +132,7 @@ func (g *Gateway) connect(w http.ResponseWriter, r *http.Request) {
 	}
 	place, over := a.caller.Tenant.Account.Enter(a.caller.Principal.User)
 	if place == nil {
-		g.config.Door.Refuse(w, r, a.caller, noPlace(over))
+		g.config.Door.Refuse(w, r, a.caller, door.NoPlace(over))
 		return
 	}
 	answered, err := g.enter(w, r, a, place)

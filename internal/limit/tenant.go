@@ -123,16 +123,13 @@ func (t *Tenant) Enter(user string) (*Place, Over) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.terms.Load()
-	if full(now.limits.Connections, len(t.places)) {
-		return nil, t.counts.refuse(Over{Quota: Connections})
+	if over := t.full(now, user); over.Any() {
+		return nil, over
 	}
 	u := t.users[user]
 	if u == nil {
 		u = new(User)
 		u.messages.Store(NewRate(now.limits.MessagesPerSecondPerUser))
-	}
-	if full(now.limits.ConnectionsPerUser, u.connections) {
-		return nil, t.counts.refuse(Over{Quota: ConnectionsPerUser})
 	}
 	if retry, ok := now.arrivals.Take(time.Now(), 1); !ok { // last, so that whoever finds no place uses up nothing
 		return nil, t.counts.refuse(Over{ConnectionsPerSecond, retry})
@@ -143,6 +140,28 @@ func (t *Tenant) Enter(user string) (*Place, Over) {
 	t.places = append(t.places, p)
 	p.follow(now)
 	return p, Over{}
+}
+
+// Full says which limit leaves no place for a connection of the named user at this moment. It takes none: whoever is told that there is one may find it taken.
+func (t *Tenant) Full(user string) Over {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.full(t.terms.Load(), user)
+}
+
+// full is called with mu held.
+func (t *Tenant) full(now *terms, user string) Over {
+	if full(now.limits.Connections, len(t.places)) {
+		return t.counts.refuse(Over{Quota: Connections})
+	}
+	used := 0
+	if u := t.users[user]; u != nil {
+		used = u.connections
+	}
+	if full(now.limits.ConnectionsPerUser, used) {
+		return t.counts.refuse(Over{Quota: ConnectionsPerUser})
+	}
+	return Over{}
 }
 
 // full reports whether a limit leaves no place beside those that are used.

@@ -94,6 +94,31 @@ func TestABrowserReadsWhyItIsRefused(t *testing.T) {
 	}
 }
 
+// A user has as many connections as the tenant allows. The page that is one too many is told so, and comes in when there is a place.
+func TestABrowserForWhichThereIsNoPlace(t *testing.T) {
+	t.Parallel()
+	g := start(t, options{tls: true, acme: tenantOptions{limits: "connections_per_user: 1"}})
+	for _, way := range []string{"ticket", "subprotocol"} {
+		token := acme.token("ana")
+		first := g.dial(t, token)
+		b := browse(t)
+		b.opens(t, acme.origin)
+		var got struct {
+			Name, Code, Detail string
+			Status             int
+		}
+		b.does(t, g.client(g.address, fmt.Sprintf("way: %q, longestPauseMs: 200", way), token)+`
+			window.c = c;
+			return await until("a refusal", () => states.find((s) => s.name));
+		`, &got)
+		if got.Name != "RefusedError" || got.Status != 429 || got.Code != "quota_exceeded" || !strings.Contains(got.Detail, "connections_per_user is reached") {
+			t.Errorf("by %s: got %+v, want 429 quota_exceeded of connections_per_user", way, got)
+		}
+		first.Close()
+		b.does(t, "await c.echo('lab:rtt', 1); await c.close()", nil)
+	}
+}
+
 // A token ends while its page is open. Where another can be had in time the connection stays; where it comes late the page is back with the new one.
 func TestABrowsersTokenExpires(t *testing.T) {
 	t.Parallel()

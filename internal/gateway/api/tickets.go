@@ -18,6 +18,10 @@ func (a *API) mint(w http.ResponseWriter, r *http.Request, c *door.Caller) error
 	if over := c.Tenant.Account.Ask(c.Started, c.Principal.User, 1); over.Any() {
 		return door.Later(door.MessageRate, over.Retry, "%s; every ticket counts as a message", over.Text())
 	}
+	// A page is not told why a handshake is refused: here it is, before it has a ticket for a place that there is not.
+	if over := c.Tenant.Account.Full(c.Principal.User); over.Any() {
+		return door.NoPlace(over)
+	}
 	text, expires, err := a.config.Tickets.Mint(r.Context(), c.Principal, door.OriginOf(r), c.Started)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"portcullis/internal/auth"
+	"portcullis/internal/limit"
 	"portcullis/internal/wire"
 )
 
@@ -131,6 +132,17 @@ type passing struct {
 // Later is [Reject] for what passes by itself.
 func Later(reason auth.Reason, retry time.Duration, format string, args ...any) error {
 	return limited(reason, retry, format, args...)
+}
+
+// NoPlace is the answer to somebody for whom there is no place.
+func NoPlace(over limit.Over) error {
+	switch over.Quota {
+	case limit.ConnectionsPerUser:
+		return Reject(UserFull, "%s", over.Text())
+	case limit.ConnectionsPerSecond:
+		return Later(TenantRate, over.Retry, "%s", over.Text())
+	}
+	return Reject(TenantFull, "%s", over.Text())
 }
 
 func limited(reason auth.Reason, retry time.Duration, format string, args ...any) error {
